@@ -1,0 +1,77 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// One array for every Swift target: language mode 6, strict memory safety, no warning passes.
+let swift: [SwiftSetting] = [
+  .strictMemorySafety(), .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+let c: [CSetting] = [
+  .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: swift)
+}
+
+let stages: [Target.Dependency] = [
+  "Adapters", "Checkpoints", "Coordination", "Kernels", "Ledger", "Merging", "Messaging",
+  "OrderedJSON", "Planning", "Publishing", "Safetensors", "Storage", "Working",
+]
+
+let package = Package(
+  name: "shardweld",
+  targets: [
+    .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+    .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CLinux", cSettings: c),
+    .target(name: "CKernels", cSettings: c),
+
+    module("Storage", ["CLinux", "CXXHash", "CCrypto"]),
+    module("OrderedJSON"),
+    module("Kernels", ["CKernels"]),
+    module("Safetensors", ["OrderedJSON", "Storage"]),
+    module("Checkpoints", ["OrderedJSON", "Safetensors", "Storage"]),
+    module("Adapters", ["OrderedJSON", "Safetensors", "Storage"]),
+    module("Planning", ["Adapters", "Checkpoints", "OrderedJSON", "Safetensors"]),
+    module("Ledger", ["OrderedJSON", "Planning", "Storage"]),
+    module("Merging", ["Kernels", "Planning", "Safetensors", "Storage"]),
+    module("Messaging", ["CLinux", "CZeroMQ", "Planning", "Storage"]),
+    module("Publishing", ["Ledger", "OrderedJSON", "Planning", "Safetensors", "Storage"]),
+    module("Coordination", ["Ledger", "Messaging", "Planning", "Publishing", "Storage"]),
+    module("Working", ["Ledger", "Merging", "Messaging", "Planning", "Storage"]),
+    .executableTarget(
+      name: "shardweld", dependencies: ["CLinux"] + stages, swiftSettings: swift),
+    .executableTarget(name: "shardweld-bench", dependencies: stages, swiftSettings: swift),
+
+    .target(
+      name: "TestSupport", dependencies: ["OrderedJSON", "Safetensors", "Storage"],
+      path: "Tests/TestSupport", swiftSettings: swift),
+    tests("StorageTests", ["Storage"]),
+    tests("OrderedJSONTests", ["OrderedJSON"]),
+    tests("KernelsTests", ["Kernels", "CKernels"]),
+    tests("SafetensorsTests", ["Safetensors", "Storage"]),
+    tests("CheckpointsTests", ["Checkpoints", "OrderedJSON", "Safetensors", "Storage"]),
+    tests("AdaptersTests", ["Adapters", "OrderedJSON", "Safetensors", "Storage"]),
+    tests("PlanningTests", stages),
+    tests("LedgerTests", ["Ledger", "OrderedJSON", "Planning", "Storage"]),
+    tests("MergingTests", stages),
+    tests("MessagingTests", ["CZeroMQ", "Messaging", "Planning", "Storage"]),
+    tests("PublishingTests", stages),
+    tests("CoordinationTests", stages),
+    tests("WorkingTests", stages),
+    tests("SimulationTests", stages),
+    tests("CommandTests", ["shardweld"] + stages),
+    tests("ProcessTests", ["shardweld"] + stages),
+    tests("TidyTests", []),
+  ],
+  swiftLanguageModes: [.v6]
+)
