@@ -1,6 +1,5 @@
 // The whole merge on paper: pure data, the same for the same inputs and options, with nothing of
 // time, worker counts or hosts in it.
-import Safetensors
 
 /// An input file as the plan saw it; a later run compares and refuses where one differs.
 package struct InputFile: Equatable, Sendable {

@@ -1,6 +1,6 @@
 // What a worker is given: for every output tensor, which bytes to read and what to do with them. No
 // names of adapters, families or folders are needed to follow a recipe; they ride along for people.
-import Safetensors
+package import Safetensors
 
 /// A whole tensor inside an input file.
 package struct TensorBytes: Equatable, Sendable {

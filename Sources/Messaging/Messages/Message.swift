@@ -1,46 +1,10 @@
 // The words that coordinator and workers exchange. Pure values; `MessageCodec` turns them into bytes.
 // ZeroMQ may lose, repeat and (across reconnects) reorder them, so every handler is idempotent on
 // (job, attempt) and everything that matters is resent until answered.
-
-/// Names one try at one job: no other try, of this or an earlier coordinator, has the same name.
-package struct AttemptID: Hashable, Sendable, Comparable, CustomStringConvertible {
-  package var job: Int
-  package var epoch: UInt64
-  package var attempt: Int
-
-  package init(job: Int, epoch: UInt64, attempt: Int) {
-    self.job = job
-    self.epoch = epoch
-    self.attempt = attempt
-  }
-
-  /// `00012-e3-a1`: also the name of its files in the job's folder.
-  package var description: String {
-    let digits = String(job)
-    return String(repeating: "0", count: max(0, 5 - digits.count)) + digits + "-e\(epoch)-a\(attempt)"
-  }
-
-  package static func < (a: AttemptID, b: AttemptID) -> Bool {
-    (a.job, a.epoch, a.attempt) < (b.job, b.epoch, b.attempt)
-  }
-}
-
-/// Where a job's recipes lie in plan.json.
-package struct PlanSlice: Hashable, Sendable {
-  package var offset: Int64
-  package var byteCount: Int64
-  /// XXH3-128 of those bytes, as `xxh3:…`.
-  package var digest: String
-
-  package init(offset: Int64, byteCount: Int64, digest: String) {
-    self.offset = offset
-    self.byteCount = byteCount
-    self.digest = digest
-  }
-}
+package import Planning
 
 /// What a worker can be asked to do with a job.
-package enum Task: Hashable, Sendable {
+package enum Assignment: Hashable, Sendable {
   /// Merge the job into the attempt's own file.
   case merge(AttemptID, PlanSlice)
   /// Read the attempt's file back from the device and digest it.
@@ -75,12 +39,12 @@ package enum WorkerMessage: Hashable, Sendable {
   /// Sent every heartbeat by the thread that merges: bytes of the running task done so far.
   case progress(running: AttemptID?, byteCount: Int64, held: [AttemptID])
   /// Repeated until `settled` comes.
-  case result(Task.Kind, AttemptID, Outcome)
+  case result(Assignment.Kind, AttemptID, Outcome)
   /// The worker is leaving and holds nothing any more. Repeated until `farewell`.
   case goodbye
 }
 
-extension Task {
+extension Assignment {
   package enum Kind: UInt8, Hashable, Sendable { case merge = 0, readBack = 1 }
   package var kind: Kind {
     switch self {
@@ -97,11 +61,11 @@ package enum CoordinatorMessage: Hashable, Sendable {
     jobFolder: String, planDigest: String, heartbeatMilliseconds: Int, leaseMilliseconds: Int)
   /// The worker may not work here; it prints the reason and exits.
   case refuse(reason: String)
-  case assign(Task)
+  case assign(Assignment)
   /// A result arrived and needs no more repeating, whether it was used or not.
-  case settled(Task.Kind, AttemptID)
+  case settled(Assignment.Kind, AttemptID)
   /// Stop work on this attempt and forget it.
-  case cancel(Task.Kind, AttemptID)
+  case cancel(Assignment.Kind, AttemptID)
   /// Proves that the coordinator lives; answers `progress`.
   case heartbeat
   /// No more work: say goodbye and exit. Sent to all when the merge is done or stopped.
