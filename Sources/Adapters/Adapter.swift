@@ -1,0 +1,82 @@
+// An adapter as a list of what it brings: low-rank pairs by module, whole parameters, token rows.
+// Names are still the adapter's own (the modules of the class it was trained on); finding the base
+// tensors they mean is planning's task.
+import OrderedJSON
+package import Safetensors
+import Storage
+
+/// A tensor of an adapter file.
+package struct AdapterTensor: Equatable, Sendable {
+  /// As the file spells it.
+  package var name: String
+  /// Index into `Adapter.files`.
+  package var file: Int
+  package var dtype: DType
+  package var shape: [Int]
+  /// Counted from the start of the file.
+  package var offset: Int64
+}
+
+/// A module with a low-rank pair.
+package struct AdapterModule: Equatable, Sendable {
+  package var path: String
+  /// Wrappers between module and pair: pairs of one module differ in it (stacked parameters).
+  package var depth: Int
+  package var isEmbedding: Bool
+  package var a: AdapterTensor
+  package var b: AdapterTensor
+  package var bias: AdapterTensor?
+  package var magnitude: AdapterTensor?
+}
+
+/// A whole parameter that takes the base's place.
+package struct WholeTensor: Equatable, Sendable {
+  package var module: String
+  /// `weight`, `bias` or what else the parameter is called.
+  package var parameter: String
+  package var tensor: AdapterTensor
+  /// The module is named by modules_to_save, so the base may lack it.
+  package var isDeclared: Bool
+  /// Saved from below a wrapper: it comes before the module's low-rank update.
+  package var isBaseLayer: Bool
+}
+
+/// Rows of an embedding that take the base's place.
+package struct TokenRows: Equatable, Sendable {
+  package var module: String
+  package var rows: [Int]
+  package var tensor: AdapterTensor
+}
+
+/// Everything one adapter folder brings.
+package struct Adapter: Sendable {
+  package let folder: AdapterFolder
+  package let config: LoRAConfig
+  package let modules: [AdapterModule]
+  package let wholeTensors: [WholeTensor]
+  package let tokenRows: [TokenRows]
+  /// Tensors that no update reads, each with its reason.
+  package let setAside: [String]
+
+  package var files: [ShardHeader] { folder.files }
+  package var path: String { folder.path }
+}
+
+extension Adapter {
+  /// Opens an adapter folder and sorts its tensors; reads headers and the config, no weights.
+  package static func open(_ path: String) throws(AdapterError) -> Adapter {
+    let folder = try AdapterFolder.open(path)
+    let config = try LoRAConfig(
+      parsing: folder.configBytes, path: folder.path + "/adapter_config.json")
+    var sorter = AdapterSorter(path: folder.path, config: config)
+    for (index, file) in folder.files.enumerated() {
+      for entry in file.tensors {
+        try sorter.take(
+          AdapterTensor(
+            name: entry.name, file: index, dtype: entry.dtype, shape: entry.shape,
+            offset: file.headerByteCount + entry.byteRange.lowerBound))
+      }
+    }
+    return try sorter.finish(folder)
+  }
+}

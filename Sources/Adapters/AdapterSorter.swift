@@ -1,0 +1,160 @@
+// Sorts an adapter's tensors by what they are and checks that each group is whole.
+import Safetensors
+
+/// Collects tensors one by one; `finish` refuses halves and gives the adapter.
+struct AdapterSorter {
+  private struct Slot: Hashable {
+    var module: String
+    var depth: Int
+  }
+
+  private struct Group {
+    var parts: [String: AdapterTensor] = [:]
+  }
+
+  let path: String
+  let config: LoRAConfig
+  private var groups: [Slot: Group] = [:]
+  private var order: [Slot] = []
+  private var wholes: [String: WholeTensor] = [:]
+  private var copies: [(String, WholeTensor)] = []
+  private var rows: [TokenRows] = []
+  private var setAside: [String] = []
+
+  init(path: String, config: LoRAConfig) {
+    self.path = path
+    self.config = config
+  }
+
+  /// Places one tensor; a name that fits no rule is refused.
+  mutating func take(_ tensor: AdapterTensor) throws(AdapterError) {
+    guard let key = TensorKey(tensor.name) else {
+      throw .unknownTensor(path: path, tensor: tensor.name)
+    }
+    if key.leaf != .original { try check(tensor) }
+    switch key.leaf {
+    case .loraA: try put(tensor, "lora_A", key)
+    case .loraB: try put(tensor, "lora_B", key)
+    case .loraBias: try put(tensor, "lora_B.bias", key)
+    case .embeddingA: try put(tensor, "lora_embedding_A", key)
+    case .embeddingB: try put(tensor, "lora_embedding_B", key)
+    case .magnitude: try put(tensor, "lora_magnitude_vector", key)
+    case .tokenRows:
+      rows.append(TokenRows(module: key.module, rows: [], tensor: tensor))
+    case .whole(let parameter):
+      let whole = self.whole(key, parameter, tensor)
+      let name = key.module + "." + parameter
+      if let other = wholes[name] {
+        throw .twice(path: path, first: other.tensor.name, second: tensor.name)
+      }
+      wholes[name] = whole
+    case .wholeCopy(let parameter):
+      copies.append((key.module + "." + parameter, whole(key, parameter, tensor)))
+    case .original:
+      setAside.append("\(tensor.name): the module as it was before training")
+    }
+  }
+
+  /// The adapter, once every group is whole.
+  mutating func finish(_ folder: AdapterFolder) throws(AdapterError) -> Adapter {
+    for (name, copy) in copies {
+      if wholes[name] != nil {
+        setAside.append("\(copy.tensor.name): a second copy of \(name)")
+      } else {
+        wholes[name] = copy
+      }
+    }
+    var modules: [AdapterModule] = []
+    for slot in order { modules.append(try module(slot)) }
+    let rows = try self.rows.map { rows throws(AdapterError) in try withIndices(rows) }
+    return Adapter(
+      folder: folder, config: config, modules: modules,
+      wholeTensors: wholes.keys.sorted().map { wholes[$0]! }, tokenRows: rows, setAside: setAside)
+  }
+
+  // MARK: Pieces
+
+  private func whole(
+    _ key: TensorKey, _ parameter: String, _ tensor: AdapterTensor
+  ) -> WholeTensor {
+    let dotted = "." + key.module + "."
+    let declared = config.modulesToSave.contains { dotted.contains("." + $0 + ".") }
+    return WholeTensor(
+      module: key.module, parameter: parameter, tensor: tensor, isDeclared: declared,
+      isBaseLayer: key.depth > 0)
+  }
+
+  private func check(_ tensor: AdapterTensor) throws(AdapterError) {
+    guard tensor.dtype.isMergeable else {
+      throw .dtype(path: path, tensor: tensor.name, found: tensor.dtype)
+    }
+    guard !tensor.shape.contains(0) else { throw .emptyTensor(path: path, tensor: tensor.name) }
+  }
+
+  private mutating func put(
+    _ tensor: AdapterTensor, _ part: String, _ key: TensorKey
+  ) throws(AdapterError) {
+    let slot = Slot(module: key.module, depth: key.depth)
+    if groups[slot] == nil {
+      groups[slot] = Group()
+      order.append(slot)
+    }
+    if let other = groups[slot]!.parts[part] {
+      throw .twice(path: path, first: other.name, second: tensor.name)
+    }
+    groups[slot]!.parts[part] = tensor
+  }
+
+  private func module(_ slot: Slot) throws(AdapterError) -> AdapterModule {
+    let parts = groups[slot]!.parts
+    let isEmbedding = parts["lora_embedding_A"] != nil || parts["lora_embedding_B"] != nil
+    let (aName, bName) =
+      isEmbedding ? ("lora_embedding_A", "lora_embedding_B") : ("lora_A", "lora_B")
+    func lacking(_ has: String, _ lacks: String) -> AdapterError {
+      .incomplete(path: path, module: slot.module, has: has, lacks: lacks)
+    }
+    guard let a = parts[aName] else { throw lacking(parts.keys.sorted()[0], aName) }
+    guard let b = parts[bName] else { throw lacking(aName, bName) }
+    if isEmbedding, parts["lora_A"] != nil || parts["lora_B"] != nil {
+      throw .twice(path: path, first: a.name, second: (parts["lora_A"] ?? parts["lora_B"])!.name)
+    }
+    for tensor in [a, b] where tensor.shape.count < 2 {
+      throw .shape(
+        path: path, tensor: tensor.name, expected: "a matrix (or a convolution's kernel)",
+        found: tensor.shape)
+    }
+    let magnitude = parts["lora_magnitude_vector"]
+    if config.usesDoRA, magnitude == nil {
+      throw lacking("lora_A", "lora_magnitude_vector (use_dora is true)")
+    }
+    if !config.usesDoRA, let magnitude {
+      throw .switchedOn(
+        path: config.path, key: "use_dora", value: "false",
+        reason: "but tensor \"\(magnitude.name)\" belongs to DoRA; one of the two is wrong")
+    }
+    return AdapterModule(
+      path: slot.module, depth: slot.depth, isEmbedding: isEmbedding, a: a, b: b,
+      bias: parts["lora_B.bias"], magnitude: magnitude)
+  }
+
+  /// Token rows with the indices that the config lists for their module.
+  private func withIndices(_ rows: TokenRows) throws(AdapterError) -> TokenRows {
+    let lists = config.tokenRows.filter { entry in
+      guard let module = entry.module else { return true }
+      return rows.module == module || rows.module.hasSuffix("." + module)
+    }
+    guard lists.count == 1 else {
+      throw .badMember(
+        path: config.path, key: "trainable_token_indices",
+        expected: "exactly one list of rows for \"\(rows.module)\"")
+    }
+    let indices = lists[0].rows
+    let shape = rows.tensor.shape
+    guard shape.count == 2, shape[0] == indices.count, Set(indices).count == indices.count else {
+      throw .shape(
+        path: path, tensor: rows.tensor.name,
+        expected: "one row for each of \(indices.count) different token numbers", found: shape)
+    }
+    return TokenRows(module: rows.module, rows: indices, tensor: rows.tensor)
+  }
+}

@@ -1,0 +1,165 @@
+// Steps for ordinary modules: linear, Conv1D, embedding, convolution, with bias and DoRA.
+import Adapters
+import Safetensors
+
+extension AdapterResolver {
+  /// The steps of one module with a low-rank pair: its weight, and its bias where it brings one.
+  func steps(for module: AdapterModule, _ naming: Naming) throws(PlanningError) -> [Step] {
+    guard let place = locate(module.path, naming) else { return [] }
+    let scale = try self.scale(of: module, parameters: 1)
+    var steps: [Step]
+    switch place {
+    case .tensor(let name):
+      steps = [weightStep(module, name, scale)]
+    case .slice(let name, let expert, let part):
+      steps = [sliceStep(module, name, expert: expert, part: part, scale)]
+    case .experts:
+      return []
+    }
+    if let bias = module.bias { steps.append(try biasStep(module, bias, place, scale)) }
+    return steps
+  }
+
+  /// Rank, alpha and scale by the config, checked against the tensors; `parameters` is how many
+  /// experts share the pair.
+  func scale(
+    of module: AdapterModule, parameters experts: Int, path: String? = nil
+  ) throws(PlanningError) -> LoRAConfig.Scale {
+    let scale = self.scale(path ?? module.path)
+    let found = module.a.shape[0]
+    guard found == scale.rank * experts else {
+      throw .rank(
+        adapter: adapter.path, module: module.path, config: scale.rank, origin: scale.rankOrigin,
+        found: experts == 1 ? found : found / experts)
+    }
+    guard module.b.shape[1] == found else {
+      throw .shape(
+        adapter: adapter.path, tensor: module.b.name, target: module.a.name,
+        expected: module.a.shape, found: "B has shape \(module.b.shape), their ranks differ")
+    }
+    return scale
+  }
+
+  private func weightStep(
+    _ module: AdapterModule, _ name: String, _ scale: LoRAConfig.Scale
+  ) -> Step {
+    Step(target: name, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
+      let (product, axis) = try self.product(module, draft)
+      if draft.shape.count > 2 { draft.columns = product.columns }
+      var names = [module.a.name, module.b.name]
+      let rule: Rule
+      if let magnitude = module.magnitude {
+        try self.checkMagnitude(magnitude, axis, product, draft)
+        if let other = draft.changedBy.first(where: { $0 != self.adapter.path }) {
+          throw .doraNotAlone(target: draft.name, adapter: other)
+        }
+        names.append(magnitude.name)
+        rule = .dora(
+          self.lowRank(product, scale: scale.value), magnitude: self.bytes(magnitude), axis: axis,
+          strength: self.strength)
+      } else {
+        rule = .lowRank(self.lowRank(product, scale: scale.value * self.strength))
+      }
+      try draft.append(
+        Update(
+          window: draft.wholeWindow, rule: rule, adapter: self.index, tensorNames: names,
+          origin: scale.origin), by: self.adapter.path)
+      if module.magnitude != nil { draft.doraBy = self.adapter.path }
+    }
+  }
+
+  /// The product in the orientation in which the base stores the weight, and the axis along which
+  /// DoRA's magnitudes lie there.
+  private func product(
+    _ module: AdapterModule, _ draft: TensorDraft
+  ) throws(PlanningError) -> (LowRankProduct, Rule.Axis) {
+    let product = LowRankProduct(a: module.a, b: module.b)
+    let shape = draft.shape
+    if module.isEmbedding {
+      // A is (r, vocabulary), B is (dim, r): the table is (B·A)ᵀ. Source: PEFT, lora.Embedding.
+      guard shape == [product.columns, product.rows] else { throw misfit(module, draft, product) }
+      return (product.transposed, .column)
+    }
+    if shape.count > 2 { return (try convolution(module, draft, product), .row) }
+    guard module.a.shape.count == 2, module.b.shape.count == 2, shape.count == 2 else {
+      throw misfit(module, draft, product)
+    }
+    let fitsPlain = shape == [product.rows, product.columns]
+    let fitsTransposed = shape == [product.columns, product.rows]
+    switch (fitsPlain, fitsTransposed) {
+    case (false, false): throw misfit(module, draft, product)
+    case (true, false): return (product, .row)
+    case (false, true): return (product.transposed, .column)
+    case (true, true):
+      let isTransposed: Bool
+      if base.modelType != nil {
+        isTransposed = base.isTransposedLinear(module.path)
+      } else if adapter.config.fanInFanOut {
+        throw .undecidedOrientation(
+          adapter: adapter.path, module: module.path, target: draft.name)
+      } else {
+        isTransposed = false
+      }
+      return isTransposed ? (product.transposed, .column) : (product, .row)
+    }
+  }
+
+  /// A kernel of any number of dimensions is a matrix of out × everything else.
+  private func convolution(
+    _ module: AdapterModule, _ draft: TensorDraft, _ product: LowRankProduct
+  ) throws(PlanningError) -> LowRankProduct {
+    let (a, b, shape) = (module.a.shape, module.b.shape, draft.shape)
+    guard a.count == shape.count, b.count == shape.count,
+      b.dropFirst(2).allSatisfy({ $0 == 1 }), b[0] == shape[0],
+      a.dropFirst(2).elementsEqual(shape.dropFirst(2))
+    else { throw misfit(module, draft, product) }
+    guard a[1] == shape[1] else {
+      throw .groupedConvolution(
+        adapter: adapter.path, tensor: module.a.name, target: draft.name)
+    }
+    return product
+  }
+
+  private func misfit(
+    _ module: AdapterModule, _ draft: TensorDraft, _ product: LowRankProduct
+  ) -> PlanningError {
+    .shape(
+      adapter: adapter.path, tensor: module.a.name, target: draft.name, expected: draft.shape,
+      found: "A is \(module.a.shape) and B is \(module.b.shape)")
+  }
+
+  private func checkMagnitude(
+    _ magnitude: AdapterTensor, _ axis: Rule.Axis, _ product: LowRankProduct,
+    _ draft: TensorDraft
+  ) throws(PlanningError) {
+    let expected = axis == .row ? product.rows : product.columns
+    guard magnitude.shape.reduce(1, *) == expected else {
+      throw .shape(
+        adapter: adapter.path, tensor: magnitude.name, target: draft.name, expected: draft.shape,
+        found: "\(magnitude.shape), but \(expected) magnitudes are needed")
+    }
+  }
+
+  /// bias ← bias + s·b.
+  private func biasStep(
+    _ module: AdapterModule, _ bias: AdapterTensor, _ place: Place, _ scale: LoRAConfig.Scale
+  ) throws(PlanningError) -> Step {
+    let weight = place.description
+    let name = weight.hasSuffix(".weight") ? weight.dropLast(6) + "bias" : weight + ".bias"
+    guard base.tensor(name) != nil else {
+      throw .missingBias(adapter: adapter.path, module: module.path, wanted: name)
+    }
+    return Step(target: name) { draft throws(PlanningError) in
+      guard draft.shape == bias.shape else {
+        throw .shape(
+          adapter: self.adapter.path, tensor: bias.name, target: name, expected: draft.shape,
+          found: "\(bias.shape)")
+      }
+      try draft.append(
+        Update(
+          window: draft.wholeWindow,
+          rule: .add(self.bytes(bias), scale: scale.value * self.strength), adapter: self.index,
+          tensorNames: [bias.name], origin: scale.origin), by: self.adapter.path)
+    }
+  }
+}

@@ -1,0 +1,192 @@
+// Finds the base tensor behind every module of one adapter, all or none, and turns the modules into
+// steps. What the names mean is decided here; what the shapes say, in the files beside this one.
+import Adapters
+import Safetensors
+
+/// One adapter against one base.
+struct AdapterResolver {
+  let adapter: Adapter
+  /// Position among the run's adapters.
+  let index: Int
+  let strength: Double
+  let base: BaseModel
+  let tie: EmbeddingTie?
+  /// Index of the adapter's first file among the plan's inputs.
+  let firstFile: Int
+  let scale: (String) -> LoRAConfig.Scale
+
+  init(
+    _ adapter: Adapter, index: Int, strength: Double, base: BaseModel, tie: EmbeddingTie?,
+    firstFile: Int
+  ) {
+    self.adapter = adapter
+    self.index = index
+    self.strength = strength
+    self.base = base
+    self.tie = tie
+    self.firstFile = firstFile
+    scale = adapter.config.scales()
+  }
+
+  /// The adapter's steps, in the order in which they must be done on one tensor: whole tensors,
+  /// low-rank updates, bias updates, rows; and the tensors set aside with their reasons.
+  func steps() throws(PlanningError) -> (steps: [Step], setAside: [String]) {
+    let (stacked, plain) = splitModules()
+    let naming = try chooseNaming(plain: plain, stacked: stacked)
+    var steps: [Step] = []
+    var setAside = adapter.setAside
+    for whole in adapter.wholeTensors { steps.append(try step(for: whole, naming)) }
+    let hasTiedPair = adapter.config.ensuresWeightTying && plain.contains {
+      locate($0.path, naming)?.description == tie?.embedding
+    }
+    for module in plain {
+      if hasTiedPair, locate(module.path, naming)?.description == tie?.head {
+        setAside += [module.a, module.b].map { "\($0.name): tied to the embedding's own pair" }
+        continue
+      }
+      steps += try self.steps(for: module, naming)
+    }
+    for group in stacked { steps += try self.steps(for: group, naming) }
+    for rows in adapter.tokenRows { steps.append(try step(for: rows, naming)) }
+    guard !steps.isEmpty else { throw .nothingToDo(adapter: adapter.path) }
+    return (steps, setAside)
+  }
+
+  /// The plan's name for a whole adapter tensor.
+  func bytes(_ tensor: AdapterTensor) -> TensorBytes {
+    TensorBytes(
+      file: firstFile + tensor.file, offset: tensor.offset, dtype: tensor.dtype,
+      elementCount: tensor.shape.reduce(1, *))
+  }
+
+  func lowRank(_ product: LowRankProduct, scale: Double) -> LowRank {
+    LowRank(
+      left: product.left.factor(file: firstFile + product.left.tensor.file),
+      right: product.right.factor(file: firstFile + product.right.tensor.file),
+      rank: product.rank, scale: scale)
+  }
+
+  // MARK: Names
+
+  /// Pairs of one module that holds stacked or bare parameters, deepest (first registered) first.
+  struct StackedModule {
+    var path: String
+    var parameters: [String]
+    var modules: [AdapterModule]
+  }
+
+  /// Separates modules whose pairs belong to parameters named by `target_parameters`.
+  private func splitModules() -> (stacked: [StackedModule], plain: [AdapterModule]) {
+    var plain: [AdapterModule] = []
+    var groups: [String: [AdapterModule]] = [:]
+    var order: [String] = []
+    for module in adapter.modules {
+      if parameters(of: module.path).isEmpty {
+        plain.append(module)
+      } else {
+        if groups[module.path] == nil { order.append(module.path) }
+        groups[module.path, default: []].append(module)
+      }
+    }
+    let stacked = order.map { path in
+      StackedModule(
+        path: path, parameters: parameters(of: path),
+        modules: groups[path]!.sorted { $0.depth > $1.depth })
+    }
+    return (stacked, plain)
+  }
+
+  /// Parameters of a module that `target_parameters` names, in the order in which transformers'
+  /// expert classes register them.
+  private func parameters(of module: String) -> [String] {
+    let named = adapter.config.targetParameters.compactMap { target -> String? in
+      let parts = target.split(separator: ".")
+      let owner = parts.dropLast().joined(separator: ".")
+      let fits = owner.isEmpty || module == owner || module.hasSuffix("." + owner)
+      return fits ? parts.last.map(String.init) : nil
+    }
+    let known = ["gate_up_proj", "gate_up_proj_bias", "up_proj", "down_proj", "down_proj_bias"]
+    return Set(named).sorted { a, b in
+      let (i, j) = (known.firstIndex(of: a) ?? known.count, known.firstIndex(of: b) ?? known.count)
+      return (i, a) < (j, b)
+    }
+  }
+
+  /// The one naming under which every module finds its weight; identity where that fits.
+  private func chooseNaming(
+    plain: [AdapterModule], stacked: [StackedModule]
+  ) throws(PlanningError) -> Naming {
+    /// What a naming makes of every name, or nil at the first that finds nothing.
+    func targets(_ naming: Naming) -> [String]? {
+      var found: [String] = []
+      for module in plain {
+        guard let place = locate(module.path, naming) else { return nil }
+        found.append(place.description)
+      }
+      for module in stacked {
+        for parameter in module.parameters {
+          guard let place = locate(module.path, parameter, naming) else { return nil }
+          found.append(place.description)
+        }
+      }
+      for whole in adapter.wholeTensors where !whole.isDeclared {
+        guard let name = locate(whole, naming) else { return nil }
+        found.append(name)
+      }
+      for rows in adapter.tokenRows {
+        guard let place = locate(rows.module, naming) else { return nil }
+        found.append(place.description)
+      }
+      return found
+    }
+    if targets(.identity) != nil { return .identity }
+    var fit: (naming: Naming, targets: [String])?
+    for naming in Naming.candidates {
+      guard let found = targets(naming) else { continue }
+      if let fit, fit.targets != found {
+        let index = zip(fit.targets, found).enumerated().first { $0.element.0 != $0.element.1 }!
+        throw .ambiguous(
+          adapter: adapter.path, module: (plain.map(\.path) + stacked.map(\.path))
+            .dropFirst(index.offset).first ?? found[index.offset],
+          first: index.element.0, second: index.element.1)
+      }
+      fit = fit ?? (naming, found)
+    }
+    if let fit { return fit.naming }
+    throw unresolved(plain: plain, stacked: stacked)
+  }
+
+  /// The refusal that names what found nothing under the names as they are.
+  private func unresolved(
+    plain: [AdapterModule], stacked: [StackedModule]
+  ) -> PlanningError {
+    var missing = plain.map(\.path).filter { locate($0, .identity) == nil }
+    missing += stacked.map(\.path).filter { path in
+      parameters(of: path).contains { locate(path, $0, .identity) == nil }
+    }
+    if missing.isEmpty, let whole = adapter.wholeTensors.first(where: {
+      !$0.isDeclared && locate($0, .identity) == nil
+    }) {
+      return .unannounced(
+        adapter: adapter.path, tensor: whole.tensor.name,
+        wanted: whole.module + "." + whole.parameter)
+    }
+    missing += adapter.tokenRows.map(\.module).filter { locate($0, .identity) == nil }
+    let total = plain.count + stacked.count + adapter.tokenRows.count
+    return .unresolved(
+      adapter: adapter.path, modules: Array(missing.prefix(3)), count: missing.count, total: total,
+      nearest: nearest(to: missing.first ?? ""))
+  }
+
+  /// Base names that end as the module does, for the refusal's hint.
+  private func nearest(to module: String) -> [String] {
+    let parts = module.split(separator: ".")
+    for length in [4, 3, 2, 1] where parts.count >= length {
+      let tail = "." + parts.suffix(length).joined(separator: ".") + ".weight"
+      let found = base.checkpoint.tensors.lazy.map(\.name).filter { ("." + $0).hasSuffix(tail) }
+      let names = Array(found.prefix(3))
+      if !names.isEmpty { return names }
+    }
+    return []
+  }
+}

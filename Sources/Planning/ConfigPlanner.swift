@@ -1,0 +1,123 @@
+// What the output's config.json must say differently from the base's, member by member.
+import Adapters
+import OrderedJSON
+import Safetensors
+
+struct ConfigPlanner {
+  private let base: BaseModel
+  private let adapters: [LoRAConfig]
+  private var config: JSON? { base.checkpoint.config }
+
+  init(_ base: BaseModel, _ adapters: [LoRAConfig]) {
+    self.base = base
+    self.adapters = adapters
+  }
+
+  /// All changes, in a fixed order. A base without config.json gets none.
+  func changes(
+    _ drafts: DraftTable, isUntied: Bool, tie: EmbeddingTie?, _ dtype: MergeOptions.OutputDType
+  ) -> [ConfigChange] {
+    guard config?.members != nil else { return [] }
+    var changes: [ConfigChange] = []
+    if dtype != .keep { changes += dtypeChanges(dtype) }
+    if isUntied {
+      changes += set("tie_word_embeddings", to: .bool(false), addAtTop: true)
+    }
+    if let rows = vocabulary(drafts, tie) {
+      changes += set("vocab_size", to: .integer(rows), addAtTop: false)
+    }
+    return changes + headChanges(drafts)
+  }
+
+  /// Things a person should look at.
+  func warnings(_ drafts: DraftTable) -> [String] {
+    guard !drafts.added.isEmpty, newHead(drafts) != nil, architecture == nil else { return [] }
+    return [
+      "the adapter adds \(drafts.added.map { "\"\($0)\"" }.joined(separator: ", ")), but nothing "
+        + "says which class reads it; set \"architectures\" in the output's config.json"
+    ]
+  }
+
+  /// Sets a member at the top and in every nested config that has it.
+  private func set(_ key: String, to value: JSON, addAtTop: Bool) -> [ConfigChange] {
+    var changes: [ConfigChange] = []
+    if config?[key] != nil || addAtTop {
+      changes.append(ConfigChange(path: [key], value: value.compact))
+    }
+    for member in config?.members ?? [] where member.value[key] != nil {
+      changes.append(ConfigChange(path: [member.key, key], value: value.compact))
+    }
+    return changes.filter { change in
+      let now = change.path.count == 1 ? config?[key] : config?[change.path[0]]?[key]
+      return now != value
+    }
+  }
+
+  private func dtypeChanges(_ dtype: MergeOptions.OutputDType) -> [ConfigChange] {
+    let name: String
+    switch dtype {
+    case .bf16: name = "bfloat16"
+    case .f16: name = "float16"
+    case .f32, .keep: name = "float32"
+    }
+    let named = set("dtype", to: .string(name), addAtTop: false)
+    let old = set(
+      "torch_dtype", to: .string(name),
+      addAtTop: config?["dtype"] == nil)
+    return named + old
+  }
+
+  /// The new number of rows where the embedding was resized.
+  private func vocabulary(_ drafts: DraftTable, _ tie: EmbeddingTie?) -> Int? {
+    for pair in EmbeddingTie.pairs {
+      let name = pair.embedding + ".weight"
+      if let draft = drafts[name], let old = base.tensor(name), draft.shape != old.shape {
+        return draft.shape[0]
+      }
+    }
+    return nil
+  }
+
+  // MARK: Heads
+
+  /// The first added weight matrix: a task's head.
+  private func newHead(_ drafts: DraftTable) -> TensorDraft? {
+    drafts.added.compactMap { drafts[$0] }.first { draft in
+      let leaf = draft.name.split(separator: ".").dropLast()
+      return draft.shape.count == 2
+        && leaf.contains { ["classifier", "score", "qa_outputs"].contains($0) }
+    }
+  }
+
+  /// The class that reads the head: what PEFT saved, or the base's with the task's ending.
+  private var architecture: String? {
+    if let saved = adapters.lazy.compactMap(\.baseModelClass).first { return saved }
+    let endings = [
+      "SEQ_CLS": "ForSequenceClassification", "TOKEN_CLS": "ForTokenClassification",
+      "QUESTION_ANS": "ForQuestionAnswering",
+    ]
+    guard let ending = adapters.lazy.compactMap({ $0.taskType.flatMap { endings[$0] } }).first,
+      let old = base.architecture
+    else { return nil }
+    for suffix in ["ForCausalLM", "LMHeadModel", "ForMaskedLM", "ForPreTraining", "Model"]
+    where old.hasSuffix(suffix) { return old.dropLast(suffix.count) + ending }
+    return nil
+  }
+
+  private func headChanges(_ drafts: DraftTable) -> [ConfigChange] {
+    guard let head = newHead(drafts), let architecture else { return [] }
+    var changes = [
+      ConfigChange(
+        path: ["architectures"], value: JSON.array([.string(architecture)]).compact)
+    ]
+    let labels = head.shape[0]
+    if config?["id2label"]?.members?.count != labels {
+      let names = (0..<labels).map { "LABEL_\($0)" }
+      let forward = names.enumerated().map { JSON.Member(key: "\($0)", value: .string($1)) }
+      let back = names.enumerated().map { JSON.Member(key: $1, value: .integer($0)) }
+      changes.append(ConfigChange(path: ["id2label"], value: JSON.object(forward).compact))
+      changes.append(ConfigChange(path: ["label2id"], value: JSON.object(back).compact))
+    }
+    return changes
+  }
+}

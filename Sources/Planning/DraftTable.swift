@@ -1,0 +1,88 @@
+// All output tensors in the base's order, with the adapters' steps laid on them.
+import Checkpoints
+import Safetensors
+
+struct DraftTable {
+  private let base: BaseModel
+  /// Only tensors that a step touches have a draft.
+  private var drafts: [String: TensorDraft] = [:]
+  /// Names the base lacks, in the order in which they came.
+  private(set) var added: [String] = []
+
+  init(_ base: BaseModel) { self.base = base }
+
+  subscript(name: String) -> TensorDraft? { drafts[name] }
+
+  /// Does all steps in order; true where a tied embedding had to be untied.
+  mutating func apply(_ steps: [Step], tie: EmbeddingTie?) throws(PlanningError) -> Bool {
+    guard let tie, tie.isBroken(by: steps), tie.hasHead || steps.contains(where: { $0.target == tie.head })
+    else {
+      for step in steps {
+        try apply(step, to: step.target)
+        if let tie, tie.headExists, step.isShared, step.target == tie.embedding {
+          try apply(step, to: tie.head)
+        }
+      }
+      return false
+    }
+    if base.scalesWhenTied {
+      throw .cannotUntie(model: base.modelType ?? "", target: tie.embedding)
+    }
+    for step in steps {
+      try apply(step, to: step.target)
+      if step.target == tie.embedding, step.isShared { try apply(step, to: tie.head, tie: tie) }
+    }
+    // The embedding alone was changed: the head keeps what both were.
+    if drafts[tie.head] == nil, !tie.headExists { try begin(tie.head, tie.newHead(tie.head, base)) }
+    return true
+  }
+
+  /// One recipe per output tensor, places still to be given.
+  func recipes(_ output: MergeOptions.OutputDType) -> [TensorRecipe] {
+    var recipes: [TensorRecipe] = []
+    recipes.reserveCapacity(base.checkpoint.tensors.count + added.count)
+    for tensor in base.checkpoint.tensors {
+      recipes.append(recipe(drafts[tensor.name] ?? draft(of: tensor), output))
+    }
+    for name in added { recipes.append(recipe(drafts[name]!, output)) }
+    return recipes
+  }
+
+  private mutating func apply(
+    _ step: Step, to name: String, tie: EmbeddingTie? = nil
+  ) throws(PlanningError) {
+    if drafts[name] == nil { try begin(name, step.new ?? tie?.newHead(name, base)) }
+    try step.apply(&drafts[name]!)
+  }
+
+  private mutating func begin(_ name: String, _ new: TensorDraft?) throws(PlanningError) {
+    if let tensor = base.tensor(name) {
+      drafts[name] = draft(of: tensor)
+    } else if let new {
+      drafts[name] = new
+      added.append(name)
+    }
+  }
+
+  private func draft(of tensor: BaseTensor) -> TensorDraft {
+    TensorDraft(
+      name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, source: base.bytes(tensor))
+  }
+
+  private func recipe(
+    _ draft: TensorDraft, _ output: MergeOptions.OutputDType
+  ) -> TensorRecipe {
+    var dtype = draft.dtype
+    if dtype.isMergeable {
+      switch output {
+      case .keep: break
+      case .bf16: dtype = .bf16
+      case .f16: dtype = .f16
+      case .f32: dtype = .f32
+      }
+    }
+    return TensorRecipe(
+      name: draft.name, dtype: dtype, shape: draft.shape, columns: max(1, draft.columns), offset: 0,
+      source: draft.source, updates: draft.updates)
+  }
+}

@@ -1,0 +1,92 @@
+// Why a merge cannot be planned: nothing has been written and no weight has been read yet.
+package import Safetensors
+
+package enum PlanningError: Error, Equatable {
+  /// Modules of the adapter that no base tensor answers to.
+  case unresolved(adapter: String, modules: [String], count: Int, total: Int, nearest: [String])
+  /// Two ways to match names fit and differ.
+  case ambiguous(adapter: String, module: String, first: String, second: String)
+  /// A whole tensor that the base lacks and the config does not announce.
+  case unannounced(adapter: String, tensor: String, wanted: String)
+  case shape(adapter: String, tensor: String, target: String, expected: [Int], found: String)
+  case groupedConvolution(adapter: String, tensor: String, target: String)
+  /// The shapes of a square weight cannot tell its orientation and nothing else does.
+  case undecidedOrientation(adapter: String, module: String, target: String)
+  case rank(adapter: String, module: String, config: Int, origin: String, found: Int)
+  case expertCount(adapter: String, module: String, expected: Int, found: String)
+  case parameterOrder(adapter: String, module: String, parameters: [String], found: Int)
+  case missingBias(adapter: String, module: String, wanted: String)
+  /// An update aims at a dtype that nothing can be added to.
+  case dtype(target: String, found: DType)
+  case quantized(path: String, method: String)
+  /// A second adapter replaces what an earlier one wrote, or two write the same rows.
+  case conflict(target: String, first: String, second: String, what: String)
+  case doraNotAlone(target: String, adapter: String)
+  case strengthOnNew(adapter: String, tensor: String)
+  case rowOutside(adapter: String, tensor: String, row: Int, rows: Int)
+  case cannotUntie(model: String, target: String)
+  case nothingToDo(adapter: String)
+  case shardLimit(bytes: Int64)
+
+  package var sentence: String {
+    switch self {
+    case .unresolved(let adapter, let modules, let count, let total, let nearest):
+      "\(adapter): \(count) of \(total) modules have no weight in the base, such as "
+        + Self.list(modules)
+        + (nearest.isEmpty
+          ? "; the adapter was trained on another model"
+          : "; the base has \(Self.list(nearest)): check that it is the adapter's base")
+    case .ambiguous(let adapter, let module, let first, let second):
+      "\(adapter): module \"\(module)\" could mean \"\(first)\" or \"\(second)\" in the base; "
+        + "rename the adapter's tensors to the base's names"
+    case .unannounced(let adapter, let tensor, let wanted):
+      "\(adapter): tensor \"\(tensor)\" would replace \"\(wanted)\", which the base does not have "
+        + "and modules_to_save does not announce; check that it is the adapter's base"
+    case .shape(let adapter, let tensor, let target, let expected, let found):
+      "\(adapter): tensor \"\(tensor)\" does not fit \"\(target)\" of shape \(expected): \(found)"
+    case .groupedConvolution(let adapter, let tensor, let target):
+      "\(adapter): tensor \"\(tensor)\" aims at the grouped convolution \"\(target)\", "
+        + "which has no merge"
+    case .undecidedOrientation(let adapter, let module, let target):
+      "\(adapter): module \"\(module)\" aims at the square weight \"\(target)\" and nothing tells "
+        + "whether it is stored transposed; config.json with its model_type must be in the base"
+    case .rank(let adapter, let module, let config, let origin, let found):
+      "\(adapter): module \"\(module)\" has rank \(found) in its tensors, but \(config) by "
+        + "\(origin) in the config; one of the two is not this adapter's"
+    case .expertCount(let adapter, let module, let expected, let found):
+      "\(adapter): module \"\(module)\": the base has \(expected) experts, but \(found)"
+    case .parameterOrder(let adapter, let module, let parameters, let found):
+      "\(adapter): module \"\(module)\" has \(found) pairs of factors, but target_parameters "
+        + "names \(Self.list(parameters)) for it"
+    case .missingBias(let adapter, let module, let wanted):
+      "\(adapter): module \"\(module)\" brings a bias update, but the base has no \"\(wanted)\""
+    case .dtype(let target, let found):
+      "\"\(target)\" is \(found.rawValue) in the base; updates can be added to F64, F32, F16 and "
+        + "BF16 only"
+    case .quantized(let path, let method):
+      "\(path) is quantised (\(method)); this version merges into plain 16- and 32-bit weights: "
+        + "use the unquantised base"
+    case .conflict(let target, let first, let second, let what):
+      "\(first) and \(second) both bring \(what) for \"\(target)\"; merge them one after the "
+        + "other, or leave one out"
+    case .doraNotAlone(let target, let adapter):
+      "\(adapter) is a DoRA adapter and \"\(target)\" is updated by another adapter too; "
+        + "DoRA depends on the weight it was trained on, so merge it alone"
+    case .strengthOnNew(let adapter, let tensor):
+      "\(adapter): tensor \"\(tensor)\" is new to the base or changes its shape, so a strength "
+        + "other than 1 has no meaning for it"
+    case .rowOutside(let adapter, let tensor, let row, let rows):
+      "\(adapter): tensor \"\(tensor)\" holds row \(row), but the embedding has \(rows) rows"
+    case .cannotUntie(let model, let target):
+      "the adapter changes one side of the tied \"\(target)\", and a \(model) model computes "
+        + "differently once untied; this merge has no exact result"
+    case .nothingToDo(let adapter): "\(adapter) holds nothing to merge"
+    case .shardLimit(let bytes):
+      "--max-shard-size is \(bytes) bytes; at least 1 byte is needed"
+    }
+  }
+
+  private static func list(_ names: [String]) -> String {
+    names.prefix(3).map { "\"\($0)\"" }.joined(separator: ", ")
+  }
+}
