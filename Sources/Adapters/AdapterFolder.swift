@@ -5,7 +5,7 @@
 //   out/NAME/adapter_config.json, out/NAME/adapter_model-00001-of-00002.safetensors, …index.json
 import OrderedJSON
 package import Safetensors
-package import Storage
+import Storage
 
 /// An adapter's files, found and their headers read; nothing is interpreted yet.
 package struct AdapterFolder: Sendable {

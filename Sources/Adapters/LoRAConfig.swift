@@ -2,7 +2,7 @@
 // known to be harmless stops the merge, because it may change what the adapter computes.
 //
 //   {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "use_rslora": false, "rank_pattern": {}, …}
-package import OrderedJSON
+import OrderedJSON
 
 /// What of the config a merge depends on.
 package struct LoRAConfig: Sendable {

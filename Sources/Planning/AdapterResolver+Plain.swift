@@ -1,5 +1,6 @@
 // Steps for ordinary modules: linear, Conv1D, embedding, convolution, with bias and DoRA.
 import Adapters
+import Checkpoints
 import Safetensors
 
 extension AdapterResolver {

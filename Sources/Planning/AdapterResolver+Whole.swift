@@ -1,5 +1,6 @@
 // Steps that put the adapter's own values in the base's place: saved modules, biases, token rows.
 import Adapters
+import Checkpoints
 import Safetensors
 
 extension AdapterResolver {

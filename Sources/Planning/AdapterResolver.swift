@@ -1,6 +1,7 @@
 // Finds the base tensor behind every module of one adapter, all or none, and turns the modules into
 // steps. What the names mean is decided here; what the shapes say, in the files beside this one.
 import Adapters
+import Checkpoints
 import Safetensors
 
 /// One adapter against one base.

@@ -1,5 +1,6 @@
 // What the output's config.json must say differently from the base's, member by member.
 import Adapters
+import Checkpoints
 import OrderedJSON
 import Safetensors
 

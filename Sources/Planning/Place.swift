@@ -1,5 +1,6 @@
 // Where in the base an adapter's module lies.
 import Adapters
+import Checkpoints
 import Safetensors
 
 /// One place for a pair of factors.

@@ -1,5 +1,6 @@
 // A recipe in the making: what a tensor starts from and what has been asked of it so far.
 import Adapters
+import Checkpoints
 import Safetensors
 
 /// One output tensor while adapters are still being laid on it.
