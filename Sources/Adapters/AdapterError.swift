@@ -50,7 +50,8 @@ package enum AdapterError: Error, Equatable {
     case .noWeights(let path, let found):
       "\(path) holds no adapter_model.safetensors"
         + (found.isEmpty
-          ? "" : "; found \(found.joined(separator: ", ")), which is not read: save it as safetensors")
+          ? ""
+          : "; found \(found.joined(separator: ", ")), which is not read: save it as safetensors")
     case .badIndex(let path, let problem): "\(path): \(problem)"
     case .family(let path, let kind):
       "\(path): peft_type \(kind) is not merged by this version; LORA is"

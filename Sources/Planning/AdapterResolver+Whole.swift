@@ -40,7 +40,9 @@ extension AdapterResolver {
   private func mayResize(_ name: String, _ old: [Int], _ new: [Int]) -> Bool {
     let isTable =
       name == tie?.embedding || name == tie?.head
-      || EmbeddingTie.pairs.contains { name == $0.embedding + ".weight" || name == $0.head + ".weight" }
+      || EmbeddingTie.pairs.contains {
+        name == $0.embedding + ".weight" || name == $0.head + ".weight"
+      }
     return isTable && old.count == 2 && new.count == 2 && old[1] == new[1]
   }
 

@@ -37,9 +37,11 @@ struct AdapterResolver {
     var steps: [Step] = []
     var setAside = adapter.setAside
     for whole in adapter.wholeTensors { steps.append(try step(for: whole, naming)) }
-    let hasTiedPair = adapter.config.ensuresWeightTying && plain.contains {
-      locate($0.path, naming)?.description == tie?.embedding
-    }
+    let hasTiedPair =
+      adapter.config.ensuresWeightTying
+      && plain.contains {
+        locate($0.path, naming)?.description == tie?.embedding
+      }
     for module in plain {
       if hasTiedPair, locate(module.path, naming)?.description == tie?.head {
         setAside += [module.a, module.b].map { "\($0.name): tied to the embedding's own pair" }
@@ -147,7 +149,8 @@ struct AdapterResolver {
       if let fit, fit.targets != found {
         let index = zip(fit.targets, found).enumerated().first { $0.element.0 != $0.element.1 }!
         throw .ambiguous(
-          adapter: adapter.path, module: (plain.map(\.path) + stacked.map(\.path))
+          adapter: adapter.path,
+          module: (plain.map(\.path) + stacked.map(\.path))
             .dropFirst(index.offset).first ?? found[index.offset],
           first: index.element.0, second: index.element.1)
       }
@@ -165,9 +168,11 @@ struct AdapterResolver {
     missing += stacked.map(\.path).filter { path in
       parameters(of: path).contains { locate(path, $0, .identity) == nil }
     }
-    if missing.isEmpty, let whole = adapter.wholeTensors.first(where: {
-      !$0.isDeclared && locate($0, .identity) == nil
-    }) {
+    if missing.isEmpty,
+      let whole = adapter.wholeTensors.first(where: {
+        !$0.isDeclared && locate($0, .identity) == nil
+      })
+    {
       return .unannounced(
         adapter: adapter.path, tensor: whole.tensor.name,
         wanted: whole.module + "." + whole.parameter)

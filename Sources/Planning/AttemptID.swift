@@ -13,7 +13,8 @@ package struct AttemptID: Hashable, Sendable, Comparable, CustomStringConvertibl
   /// `00012-e3-a1`: also the name of its files in the job's folder.
   package var description: String {
     let digits = String(job)
-    return String(repeating: "0", count: max(0, 5 - digits.count)) + digits + "-e\(epoch)-a\(attempt)"
+    return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+      + "-e\(epoch)-a\(attempt)"
   }
 
   package static func < (a: AttemptID, b: AttemptID) -> Bool {

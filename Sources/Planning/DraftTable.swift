@@ -15,7 +15,8 @@ struct DraftTable {
 
   /// Does all steps in order; true where a tied embedding had to be untied.
   mutating func apply(_ steps: [Step], tie: EmbeddingTie?) throws(PlanningError) -> Bool {
-    guard let tie, tie.isBroken(by: steps), tie.hasHead || steps.contains(where: { $0.target == tie.head })
+    guard let tie, tie.isBroken(by: steps),
+      tie.hasHead || steps.contains(where: { $0.target == tie.head })
     else {
       for step in steps {
         try apply(step, to: step.target)

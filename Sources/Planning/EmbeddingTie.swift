@@ -62,8 +62,10 @@ extension BaseModel {
   /// True where the architecture ends in a head over the vocabulary; unknown counts as true.
   var hasLanguageHead: Bool {
     guard let architecture else { return true }
-    return ["ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForMaskedLM", "ForPreTraining"]
-      .contains { architecture.hasSuffix($0) }
+    return [
+      "ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForMaskedLM", "ForPreTraining",
+    ]
+    .contains { architecture.hasSuffix($0) }
   }
 
   /// True where the model scales its hidden states when tied (T5), so that untying changes it.

@@ -15,7 +15,9 @@ struct Naming: Equatable {
     for (from, to) in pairs {
       if from.isEmpty || path.hasPrefix(from) { return to + path.dropFirst(from.count) }
       // A pair for a whole module (`lm_head.`) fits the module itself too.
-      if path.utf8.count + 1 == from.utf8.count, from.hasPrefix(path) { return String(to.dropLast()) }
+      if path.utf8.count + 1 == from.utf8.count, from.hasPrefix(path) {
+        return String(to.dropLast())
+      }
     }
     return path
   }
@@ -23,14 +25,16 @@ struct Naming: Equatable {
   static let identity = Naming(pairs: [])
 
   /// All rules worth trying after identity, in a fixed order.
-  static let candidates: [Naming] = wrappers.flatMap { wrapper in
-    [
-      Naming(pairs: [(wrapper, "")]),
-      Naming(pairs: heads.map { ($0, $0) } + [("", wrapper)]),
-    ]
-  } + multimodal.flatMap { pairs in
-    [Naming(pairs: pairs), Naming(pairs: pairs.map { ($0.1, $0.0) })]
-  }
+  static let candidates: [Naming] =
+    wrappers.flatMap { wrapper in
+      [
+        Naming(pairs: [(wrapper, "")]),
+        Naming(pairs: heads.map { ($0, $0) } + [("", wrapper)]),
+      ]
+    }
+    + multimodal.flatMap { pairs in
+      [Naming(pairs: pairs), Naming(pairs: pairs.map { ($0.1, $0.0) })]
+    }
 
   /// Attributes under which model classes hold their body (`base_model_prefix` in transformers).
   private static let wrappers = [

@@ -146,7 +146,8 @@ package enum Planner {
         for entry in header.tensors {
           let start = [Int64(file), header.headerByteCount + entry.byteRange.lowerBound]
           invariant(
-            names[index].contains(entry.name) || starts.contains(start) || aside.contains(entry.name),
+            names[index].contains(entry.name) || starts.contains(start)
+              || aside.contains(entry.name),
             "tensor \(entry.name) of \(adapter.path) is used by nothing")
         }
         file += 1
