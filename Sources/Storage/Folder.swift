@@ -158,7 +158,7 @@ extension WholeFile {
     var digester = Digester(algorithm)
     var offset: Int64 = 0
     while offset < size {
-      let count = Int(min(size - offset, Int64(buffer.bytes.count)))
+      let count = unsafe Int(min(size - offset, Int64(buffer.bytes.count)))
       let block = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
       unsafe try file.read(into: block, at: offset)
       unsafe digester.update(UnsafeRawBufferPointer(block).bytes)
