@@ -1,0 +1,162 @@
+import Testing
+
+@testable import Adapters
+
+private func config(_ members: String) throws(AdapterError) -> LoRAConfig {
+  let text = #"{"peft_type": "LORA", "r": 8, "lora_alpha": 16"# + members + "}"
+  return try LoRAConfig(parsing: Array(text.utf8), path: "a/adapter_config.json")
+}
+
+private func sentence(_ members: String) -> String? {
+  do {
+    _ = try config(members)
+    return nil
+  } catch { return error.sentence }
+}
+
+@Test func `scale is alpha over rank`() throws {
+  let scale = try config("").scales()("model.layers.0.q_proj")
+  #expect(scale.value == 2)
+  #expect(scale.rank == 8)
+  #expect(scale.origin == "lora_alpha 16.0 / r 8")
+}
+
+@Test func `rank stabilisation divides by the root`() throws {
+  let scale = try config(#", "use_rslora": true, "rank_pattern": {"up_proj": 2}"#).scales()
+  #expect(scale("x.q_proj").value == 16 / 8.0.squareRoot())
+  #expect(scale("x.up_proj").value == 16 / 2.0.squareRoot())
+}
+
+@Test func `the first pattern in the file wins, rank and alpha each on their own`() throws {
+  let scale = try config(
+    #", "rank_pattern": {"^model.layers.1.mlp.down_proj": 16, "q_proj": 4},"#
+      + #" "alpha_pattern": {"layers\\.2\\.self_attn\\.q_proj": 3, "q_proj": 32}"#
+  ).scales()
+  #expect(scale("model.layers.1.mlp.down_proj").value == 1)
+  #expect(scale("model.layers.0.mlp.down_proj").value == 2)
+  #expect(scale("model.layers.0.self_attn.q_proj").value == 8)
+  #expect(scale("model.layers.2.self_attn.q_proj").value == 0.75)
+  #expect(
+    scale("model.layers.2.self_attn.q_proj").origin
+      == #"alpha_pattern "layers\.2\.self_attn\.q_proj" 3.0 / rank_pattern "q_proj" 4"#)
+}
+
+@Test func `heads of the three tasks count as saved`() throws {
+  #expect(try config(#", "task_type": "SEQ_CLS""#).modulesToSave == ["classifier", "score"])
+  #expect(try config(#", "task_type": "QUESTION_ANS""#).modulesToSave == ["qa_outputs"])
+  #expect(try config(#", "task_type": "CAUSAL_LM""#).modulesToSave == [])
+}
+
+@Test func `token rows come as a list or by module`() throws {
+  let list = try config(#", "trainable_token_indices": [3, 7]"#).tokenRows
+  #expect(list.count == 1 && list[0].module == nil && list[0].rows == [3, 7])
+  let map = try config(#", "trainable_token_indices": {"embed_tokens": [1]}"#).tokenRows
+  #expect(map.count == 1 && map[0].module == "embed_tokens" && map[0].rows == [1])
+}
+
+@Test(arguments: [
+  (
+    #", "use_qalora": true"#,
+    #"a/adapter_config.json: "use_qalora" is true: QA-LoRA pools its inputs, which has no merge into plain weights"#
+  ),
+  (
+    #", "alora_invocation_tokens": [1, 2]"#,
+    #"a/adapter_config.json: "alora_invocation_tokens" is [1,2]: an activated LoRA acts only after its invocation; it has no merge"#
+  ),
+  (
+    #", "arrow_config": {"top_k": 2}"#,
+    #"a/adapter_config.json: "arrow_config" is {"top_k":2}: Arrow chooses among adapters token by token; it has no merge"#
+  ),
+  (
+    #", "kasa_config": {"x": 1}"#,
+    #"a/adapter_config.json: "kasa_config" is {"x":1}: KaSA cuts the base's smallest singular values first, which is not merged here"#
+  ),
+  (
+    #", "use_bdlora": {"nblocks": 2}"#,
+    #"a/adapter_config.json: "use_bdlora" is {"nblocks":2}: block-diagonal factors are not merged by this version"#
+  ),
+  (
+    #", "layer_replication": [[0, 2], [1, 3]]"#,
+    #"a/adapter_config.json: "layer_replication" is [[0,2],[1,3]]: replicated layers are not merged by this version"#
+  ),
+  (
+    #", "use_newlora": true"#,
+    #"a/adapter_config.json: "use_newlora" is true: this key is not known here and may change the result"#
+  ),
+  (
+    #", "init_lora_weights": "pissa_niter_4""#,
+    #"a/adapter_config.json: "init_lora_weights" is "pissa_niter_4": this initialisation changed the base before training, so the file alone does not hold the update; save it with path_initial_model_for_weight_conversion, which makes it an ordinary LoRA"#
+  ),
+  (
+    #", "lora_B_layout": "other""#,
+    #"a/adapter_config.json: "lora_B_layout" is "other": only "rank_major" and "grouped_by_expert" are known"#
+  ),
+  (
+    #", "auto_mapping": {"unsloth_fixed": true}, "target_parameters": ["experts.down_proj"]"#,
+    #"a/adapter_config.json: "auto_mapping.unsloth_fixed" is true: the file does not say how its expert factors are packed; set "lora_B_layout" to "rank_major" or "grouped_by_expert""#
+  ),
+  (
+    #", "rank_pattern": {"q": 0}"#,
+    #"a/adapter_config.json: "rank_pattern" must be patterns with whole numbers above 0; correct the file or save the adapter again"#
+  ),
+  (
+    #", "rank_pattern": {"q_(proj": 4}"#,
+    #"a/adapter_config.json: pattern "q_(proj" is not a regular expression that can be read"#
+  ),
+  (
+    #", "use_rslora": "yes""#,
+    #"a/adapter_config.json: "use_rslora" must be true or false; correct the file or save the adapter again"#
+  ),
+  (
+    #", "trainable_token_indices": ["a"]"#,
+    #"a/adapter_config.json: "trainable_token_indices" must be lists of token numbers; correct the file or save the adapter again"#
+  ),
+])
+func `switches and members that cannot be merged are refused by name`(
+  members: String, expected: String
+) {
+  #expect(sentence(members) == expected)
+}
+
+@Test(arguments: [
+  (
+    #"{"peft_type": "IA3"}"#,
+    "a: peft_type IA3 is not merged by this version; LORA is"
+  ),
+  (
+    #"{"r": 8}"#,
+    #"a: "peft_type" must be a text such as "LORA"; correct the file or save the adapter again"#
+  ),
+  (
+    #"{"peft_type": "LORA", "lora_alpha": 16}"#,
+    #"a: "r" must be a whole number above 0; correct the file or save the adapter again"#
+  ),
+  (
+    #"{"peft_type": "LORA", "r": 0, "lora_alpha": 16}"#,
+    #"a: "r" must be a whole number above 0; correct the file or save the adapter again"#
+  ),
+  (
+    #"{"peft_type": "LORA", "r": 8, "lora_alpha": null}"#,
+    #"a: "lora_alpha" must be a number; correct the file or save the adapter again"#
+  ),
+  (#"[1]"#, #"a: "(the file)" must be an object; correct the file or save the adapter again"#),
+  (
+    #"{"peft_type": "LORA", "r": 8, "r": 4, "lora_alpha": 1}"#,
+    #"a is not valid JSON: key "r" stands twice, again at byte 28"#
+  ),
+])
+func `configs that are no LoRA config are refused`(text: String, expected: String) {
+  var found: String?
+  do {
+    _ = try LoRAConfig(parsing: Array(text.utf8), path: "a")
+  } catch { found = error.sentence }
+  #expect(found == expected)
+}
+
+@Test func `switches that are off and settings of training are fine`() {
+  #expect(
+    sentence(
+      #", "use_qalora": false, "arrow_config": null, "layer_replication": [], "lora_dropout": 0.1,"#
+        + #" "target_modules": ["q"], "init_lora_weights": "gaussian", "eva_config": {"rho": 2}"#)
+      == nil)
+}
