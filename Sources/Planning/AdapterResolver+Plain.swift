@@ -5,13 +5,16 @@ import Safetensors
 
 extension AdapterResolver {
   /// The steps of one module with a low-rank pair: its weight, and its bias where it brings one.
-  func steps(for module: AdapterModule, _ naming: Naming) throws(PlanningError) -> [Step] {
+  /// `isTied`: the embedding's pair was trained as the head's too.
+  func steps(
+    for module: AdapterModule, _ naming: Naming, isTied: Bool
+  ) throws(PlanningError) -> [Step] {
     guard let place = locate(module.path, naming) else { return [] }
     let scale = try self.scale(of: module, parameters: 1)
     var steps: [Step]
     switch place {
     case .tensor(let name):
-      steps = [weightStep(module, name, scale)]
+      steps = [weightStep(module, name, scale, isShared: isTied && name == tie?.embedding)]
     case .slice(let name, let expert, let part):
       steps = [sliceStep(module, name, expert: expert, part: part, scale)]
     case .experts:
@@ -42,9 +45,9 @@ extension AdapterResolver {
   }
 
   private func weightStep(
-    _ module: AdapterModule, _ name: String, _ scale: LoRAConfig.Scale
+    _ module: AdapterModule, _ name: String, _ scale: LoRAConfig.Scale, isShared: Bool
   ) -> Step {
-    Step(target: name, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
+    Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
       let (product, axis) = try self.product(module, draft)
       if draft.shape.count > 2 { draft.columns = product.columns }
       var names = [module.a.name, module.b.name]

@@ -47,7 +47,7 @@ struct AdapterResolver {
         setAside += [module.a, module.b].map { "\($0.name): tied to the embedding's own pair" }
         continue
       }
-      steps += try self.steps(for: module, naming)
+      steps += try self.steps(for: module, naming, isTied: hasTiedPair)
     }
     for group in stacked { steps += try self.steps(for: group, naming) }
     for rows in adapter.tokenRows { steps.append(try step(for: rows, naming)) }

@@ -13,7 +13,9 @@ private func plan(
 ) throws -> MergePlan {
   let folder = cases.appending(path: name)
   let checkpoint = try Checkpoint.open(folder.appending(path: "base").path())
-  var adapters = [(adapter: try Adapter.open(folder.appending(path: "adapter").path()), strength: 1.0)]
+  var adapters = [
+    (adapter: try Adapter.open(folder.appending(path: "adapter").path()), strength: 1.0)
+  ]
   let second = folder.appending(path: "adapter2").path()
   if FileManager.default.fileExists(atPath: second) {
     adapters.append((try Adapter.open(second), 1.0))
