@@ -31,6 +31,9 @@ extension PlanCodec {
       }
       elementCount = product
     }
+    guard elementCount * recipe.dtype.bitCount % 8 == 0 else {
+      throw .invalid(member: "shape", found: "\(recipe.shape)")
+    }
     return recipe
   }
 

@@ -32,6 +32,20 @@ package struct File: ~Copyable {
     return File(descriptor: descriptor, path: path)
   }
 
+  /// Opens a plain file for reading and writing, made where there is none.
+  package static func openForUpdate(_ path: String) throws(StorageError) -> File {
+    while true {
+      let descriptor = retrying { unsafe sw_open(path, sw_o_rdwr, 0) }
+      if descriptor >= 0 {
+        let file = File(descriptor: descriptor, path: path)
+        guard try file.status().isPlainFile else { throw .notAFile(path: path) }
+        return file
+      }
+      guard errno == ENOENT else { throw .last(.open, path, errno: errno) }
+      do throws(StorageError) { return try create(path) } catch .exists { continue }
+    }
+  }
+
   /// Size, kind and times, as the kernel has them now.
   package func status() throws(StorageError) -> FileStatus {
     var raw = stat()
