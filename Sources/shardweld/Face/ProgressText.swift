@@ -78,13 +78,13 @@ enum ProgressText {
     var writer = JSONWriter(indent: nil)
     writer.object { writer in
       writer.member("phase", progress.phase)
-      writer.member("jobs_done", progress.jobsDone)
-      writer.member("jobs_total", progress.jobsTotal)
-      writer.member("bytes_done", progress.bytesDone)
-      writer.member("bytes_total", progress.bytesTotal)
+      writer.member("jobsDone", progress.jobsDone)
+      writer.member("jobsTotal", progress.jobsTotal)
+      writer.member("bytesDone", progress.bytesDone)
+      writer.member("bytesTotal", progress.bytesTotal)
       writer.member("workers", progress.workers.map { .integer($0) } ?? .null)
-      writer.member("bytes_per_second", rate.map { .integer($0) } ?? .null)
-      writer.member("seconds_left", secondsLeft.map { .integer($0) } ?? .null)
+      writer.member("bytesPerSecond", rate.map { .integer($0) } ?? .null)
+      writer.member("secondsLeft", secondsLeft.map { .integer($0) } ?? .null)
       writer.member("milliseconds", milliseconds)
     }
     return writer.text
