@@ -1,0 +1,150 @@
+// `shardweld merge`, and the flags it shares with coordinator and plan.
+import Planning
+import Storage
+
+/// How finished shards are checked before they are committed.
+enum ShardVerification: String, CaseIterable, Sendable { case readback, none }
+
+/// What `merge` was asked to do.
+struct MergeFlags: CommandFlags, Equatable {
+  /// As typed: a folder, one file, or a name from the Hugging Face cache.
+  var base = ""
+  /// In the order given, which is the order of their updates.
+  var adapters: [AdapterChoice] = []
+  /// As typed; "" only for `plan`, where it may be left out.
+  var output = ""
+
+  var layout = MergeOptions.Layout.layers
+  /// Bytes; nil is `auto`.
+  var maxShardSize: Int64?
+  var dtype = MergeOptions.OutputDType.keep
+  var digest = DigestAlgorithm.xxh3
+  var nonFinite = MergeOptions.NonFinite.refuse
+
+  /// nil is `auto`.
+  var workers: Int?
+  /// Of one worker; nil is `auto`.
+  var threads: Int?
+  /// Bytes of one worker.
+  var memoryLimit: Int64 = 256_000_000
+
+  var verify = ShardVerification.readback
+  var overwrite = false
+  var restart = false
+  var keepJob = false
+  var again = false
+  var dryRun = false
+
+  var json = false
+  var progress = ProgressMode.auto
+  var logLevel = LogLevel.info
+
+  /// The choices that change the output's bytes, as the plan holds them.
+  var options: MergeOptions {
+    var options = MergeOptions()
+    options.layout = layout
+    options.maxShardByteCount = maxShardSize
+    options.dtype = dtype
+    options.digest = digest.rawValue
+    options.nonFinite = nonFinite
+    return options
+  }
+
+  static let declaration = Declaration<MergeFlags>(
+    "merge", summary: "merge adapters into a checkpoint on this machine",
+    purpose: "Adds one or more PEFT adapters to a checkpoint and writes the merged checkpoint as "
+      + "plain safetensors, with worker processes of its own on this machine. Stopped or killed "
+      + "at any moment, the same command goes on where it was, and the output is the same bytes.",
+    groups: [inputs, form, resources, course, report],
+    examples: [
+      .init(
+        lines: ["merge --base BASE --adapter ADAPTER --output MERGED"],
+        meaning: "Merge one adapter."),
+      .init(
+        lines: ["merge --base BASE --adapter STYLE=0.7 --adapter FACTS", "--output MERGED"],
+        meaning: "Merge two, the first at 70 % of its strength."),
+      .init(
+        lines: [
+          "merge --base BASE --adapter ADAPTER --output MERGED",
+          "--layout source --workers 4 --memory-limit 1GB",
+        ],
+        meaning: "Keep the base's shards, with four workers of at most 1 GB each."),
+    ],
+    exitCodes: [.done, .failed, .badInput, .again],
+    check: { flags throws(UsageError) in try flags.check() })
+
+  /// Refuses flags that contradict each other.
+  func check() throws(UsageError) {
+    if dryRun && restart { throw .conflict("--dry-run", "--restart") }
+    if dryRun && overwrite { throw .conflict("--dry-run", "--overwrite") }
+  }
+
+  // MARK: Groups
+
+  static let inputs = FlagGroup<MergeFlags>(
+    "Input and output",
+    [
+      .required(
+        "--base", .source, \.base,
+        "Checkpoint: a folder, one safetensors file, or a name such as org/name from the "
+          + "Hugging Face cache."),
+      .list(
+        "--adapter", .adapter, \.adapters, required: true,
+        "Adapter folder, and how strongly it counts on top of its own alpha and rank (1 where "
+          + "nothing is said)."),
+      .required("--output", .folder, \.output, "Folder of the merged checkpoint; made at the end."),
+    ])
+
+  static let form = FlagGroup<MergeFlags>(
+    "Form of the output",
+    [
+      .value(
+        "--layout", .choice(MergeOptions.Layout.self), \.layout,
+        "Shards of whole layers, or the base's own shards."),
+      .value(
+        "--max-shard-size", .orAuto(.byteCount), \.maxShardSize,
+        "Largest shard in layout layers; auto is a 32nd of the checkpoint, from 64MB to 5GB."),
+      .value(
+        "--dtype", .choice(MergeOptions.OutputDType.self), \.dtype,
+        "Element type of floating-point tensors."),
+      .value(
+        "--digest", .choice(DigestAlgorithm.self), \.digest,
+        "Digest of shards in the manifest; sha256 where other tools shall check it."),
+      .value(
+        "--nonfinite", .choice(MergeOptions.NonFinite.self), \.nonFinite,
+        "What to do where a merged weight is not finite and the base's was."),
+    ])
+
+  static let resources = FlagGroup<MergeFlags>(
+    "Resources",
+    [
+      .value(
+        "--workers", .orAuto(.count(1...4096)), \.workers,
+        "Worker processes; auto is one per core, and no more than jobs."),
+      .threads(
+        \.threads, "Threads of each worker; auto shares this machine's cores between the workers."),
+      .memoryLimit(\.memoryLimit, "Most memory of each worker, whatever the size of the model."),
+    ])
+
+  static let course = FlagGroup<MergeFlags>(
+    "Course",
+    [
+      .value(
+        "--verify", .choice(ShardVerification.self), \.verify,
+        "Read every finished shard back and compare digests before it counts as done, or not."),
+      .toggle("--overwrite", \.overwrite, "Replace an output that is there, once all is done."),
+      .toggle("--restart", \.restart, "Forget what an earlier run left and begin anew."),
+      .toggle("--keep-job", \.keepJob, "Keep the job's folder, with its history, after success."),
+      .toggle(
+        "--again", \.again, "Merge even where the base already holds one of these adapters."),
+      .toggle("--dry-run", \.dryRun, "Show the plan, as shardweld plan does, and stop."),
+    ])
+
+  static let report = FlagGroup<MergeFlags>(
+    "Report",
+    [
+      .json(\.json),
+      .progress(\.progress),
+      .logLevel(\.logLevel),
+    ])
+}

@@ -1,0 +1,51 @@
+// Commands whose bodies are not joined up in this build.
+
+enum MergeCommand {
+  static func run(_ flags: MergeFlags) throws(CommandError) -> ExitCode { Pending.refuse("merge") }
+}
+
+enum CoordinatorCommand {
+  static func run(_ flags: CoordinatorFlags) throws(CommandError) -> ExitCode {
+    Pending.refuse("coordinator")
+  }
+}
+
+enum WorkerCommand {
+  static func run(_ flags: WorkerFlags) throws(CommandError) -> ExitCode {
+    Pending.refuse("worker")
+  }
+}
+
+enum PlanCommand {
+  static func run(_ flags: PlanFlags) throws(CommandError) -> ExitCode { Pending.refuse("plan") }
+}
+
+enum VerifyCommand {
+  static func run(_ flags: VerifyFlags) throws(CommandError) -> ExitCode {
+    Pending.refuse("verify")
+  }
+}
+
+enum StatusCommand {
+  static func run(_ flags: StatusFlags) throws(CommandError) -> ExitCode {
+    Pending.refuse("status")
+  }
+}
+
+enum ExplainCommand {
+  static func run(_ flags: ExplainFlags) throws(CommandError) -> ExitCode {
+    Pending.refuse("explain")
+  }
+}
+
+private enum Pending {
+  static func refuse(_ command: String) -> ExitCode {
+    Log().error("\(command) is not part of this build")
+    return .failed
+  }
+}
+enum KeygenCommand {
+  static func run(_ flags: KeygenFlags) throws(CommandError) -> ExitCode {
+    Pending.refuse("keygen")
+  }
+}
