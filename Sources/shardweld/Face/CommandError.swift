@@ -1,7 +1,14 @@
 // Every failure of a command, with the exit code that it means. Modules say what went wrong; here it
 // is only decided what kind of end that is.
+import Adapters
 import Checkpoints
+import Coordination
+import Ledger
+import Merging
+import Messaging
 import OrderedJSON
+import Planning
+import Publishing
 import Safetensors
 import Storage
 
@@ -14,6 +21,21 @@ enum CommandError: Error, Equatable {
   case checkpoint(CheckpointError)
   case safetensors(SafetensorsError)
   case json(path: String, JSONError)
+  case adapter(AdapterError)
+  case planning(PlanningError)
+  case plan(path: String, PlanError)
+  case ledger(LedgerError)
+  case merging(MergingError)
+  case publishing(PublishingError)
+  case messaging(MessagingError)
+  /// Bad input in our own words: nothing was written.
+  case refused(String)
+  /// The merge failed; what is committed stays.
+  case failed(String)
+  /// Stopped before the end; the same command goes on.
+  case stopped(String)
+  /// Keys or network settings, in our own words.
+  case configuration(String)
 
   var sentence: String {
     switch self {
@@ -23,15 +45,33 @@ enum CommandError: Error, Equatable {
     case .safetensors(let error): error.sentence
     case .json(let path, let error):
       "\(path) is not the JSON expected: \(error.sentence); mend it or fetch it again"
+    case .adapter(let error): error.sentence
+    case .planning(let error): error.sentence
+    case .plan(let path, let error): "\(path): \(error.sentence)"
+    case .ledger(let error): error.sentence
+    case .merging(let error): error.sentence
+    case .publishing(let error): error.sentence
+    case .messaging(let error): error.sentence
+    case .refused(let text), .failed(let text), .stopped(let text), .configuration(let text):
+      text
     }
   }
 
   /// A file system that fails is no fault of the input; keys have a code of their own.
   var exitCode: ExitCode {
     switch self {
-    case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)), .safetensors(.storage):
+    case .storage(.noSpace), .ledger(.storage(.noSpace)), .publishing(.storage(.noSpace)):
+      .again
+    case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)), .safetensors(.storage),
+      .adapter(.storage), .adapter(.container(.storage)):
       .failed
-    case .usage, .checkpoint, .safetensors, .json: .badInput
+    case .usage, .checkpoint, .safetensors, .json, .adapter, .planning, .refused: .badInput
+    case .plan, .failed: .failed
+    case .ledger(let error): error.isBadInput ? .badInput : .failed
+    case .merging(let error): error.noSpace ? .again : .failed
+    case .publishing(let error): error.isDifference ? .different : .failed
+    case .messaging, .configuration: .configuration
+    case .stopped: .again
     }
   }
 

@@ -1,0 +1,163 @@
+// A plan as people and programs read it.
+import OrderedJSON
+import Planning
+import Storage
+
+struct PlanText {
+  let preparation: Preparation
+  let flags: MergeFlags
+  /// nil where no output is named.
+  let freeByteCount: Int64?
+  let listsTensors: Bool
+
+  private var plan: MergePlan { preparation.plan }
+  private var summary: PlanSummary { PlanSummary(plan) }
+  /// Of one worker.
+  private var peakByteCount: Int64 {
+    TileBudget(memoryByteCount: flags.memoryLimit, threads: flags.threads ?? 1).peakByteCount
+  }
+
+  var text: String {
+    let summary = self.summary
+    var text = "base      \(plan.basePath)\n"
+    for adapter in plan.adapters {
+      let strength = adapter.strength == 1 ? "" : "  × \(adapter.strength)"
+      text += "adapter   \(adapter.path)  (\(adapter.kind))\(strength)\n"
+    }
+    if !flags.output.isEmpty { text += "output    \(Path.absolute(flags.output))\n" }
+    text += "tensors   \(summary.tensorCount): \(summary.changedCount) changed, "
+    if summary.convertedCount > 0 { text += "\(summary.convertedCount) converted, " }
+    text += "\(summary.copiedCount) copied\n"
+    text += "jobs      \(summary.jobCount), the largest \(Amount.bytes(summary.largestJobByteCount))\n"
+    text += "read      \(Amount.bytes(summary.readByteCount))\n"
+    text += "written   \(Amount.bytes(summary.writtenByteCount))\n"
+    text += "disk      \(Amount.bytes(preparation.diskByteCount)) needed"
+    if let freeByteCount { text += ", \(Amount.bytes(freeByteCount)) free" }
+    text += "\nmemory    at most \(Amount.bytes(peakByteCount)) per worker\n"
+    for change in plan.configChanges {
+      text += "config    \(change.path.joined(separator: ".")) = \(change.value)\n"
+    }
+    for reason in plan.setAside { text += "unused    \(reason)\n" }
+    for warning in plan.warnings { text += "warning   \(warning)\n" }
+    return text + "\n" + (listsTensors ? tensors : jobs)
+  }
+
+  private var jobs: String {
+    var table = Table(
+      .text("shard"), .number("tensors"), .number("changed"), .number("bytes"), .text("from"))
+    for job in plan.jobs {
+      let changed = job.recipes.filter { !$0.isCopy }.count
+      table.add(
+        job.shardName, "\(job.recipes.count)", "\(changed)", Amount.bytes(job.byteCount),
+        span(job))
+    }
+    return table.text()
+  }
+
+  /// First and last tensor of a job.
+  private func span(_ job: MergeJob) -> String {
+    guard let first = job.recipes.first, let last = job.recipes.last else { return "" }
+    return job.recipes.count == 1 ? first.name : "\(first.name) … \(last.name)"
+  }
+
+  private var tensors: String {
+    var table = Table(
+      .text("tensor"), .text("dtype"), .text("shape"), .text("updates"), .text("shard"))
+    for job in plan.jobs {
+      for recipe in job.recipes where !recipe.isCopy {
+        table.add(
+          recipe.name, recipe.dtype.rawValue, "\(recipe.shape)", UpdateText.summary(recipe, plan),
+          job.shardName)
+      }
+    }
+    return table.text()
+  }
+
+  var json: String {
+    let summary = self.summary
+    var writer = JSONWriter(indent: 2)
+    writer.object { writer in
+      writer.member("base", plan.basePath)
+      writer.key("adapters")
+      writer.array { writer in
+        for adapter in plan.adapters {
+          writer.object { writer in
+            writer.member("path", adapter.path)
+            writer.member("kind", adapter.kind)
+            writer.member("strength", .number("\(adapter.strength)"))
+          }
+        }
+      }
+      writer.member("tensors", summary.tensorCount)
+      writer.member("changed", summary.changedCount)
+      writer.member("converted", summary.convertedCount)
+      writer.member("copied", summary.copiedCount)
+      writer.member("bytes_read", summary.readByteCount)
+      writer.member("bytes_written", summary.writtenByteCount)
+      writer.member("disk_needed", preparation.diskByteCount)
+      writer.member("disk_free", freeByteCount.map { .integer($0) } ?? .null)
+      writer.member("peak_memory_per_worker", peakByteCount)
+      writer.key("jobs")
+      writer.array { writer in
+        for job in plan.jobs { self.job(job, &writer) }
+      }
+      writer.member("unused", .array(plan.setAside.map { .string($0) }))
+      writer.member("warnings", .array(plan.warnings.map { .string($0) }))
+    }
+    return writer.text + "\n"
+  }
+
+  private func job(_ job: MergeJob, _ writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("job", job.id)
+      writer.member("shard", job.shardName)
+      writer.member("bytes", job.byteCount)
+      writer.member("tensors", job.recipes.count)
+      writer.key("changed")
+      writer.array { writer in
+        for recipe in job.recipes where !recipe.isCopy {
+          if listsTensors {
+            writer.object { writer in
+              writer.member("name", recipe.name)
+              writer.member("dtype", recipe.dtype.rawValue)
+              writer.member("shape", .array(recipe.shape.map { .integer($0) }))
+              writer.member("updates", UpdateText.summary(recipe, plan))
+            }
+          } else {
+            writer.string(recipe.name)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// What is done to a tensor, in a few words.
+enum UpdateText {
+  static func summary(_ recipe: TensorRecipe, _ plan: MergePlan) -> String {
+    var parts: [String] = []
+    if case .adapter(let index) = plan.inputs[recipe.source.file].role {
+      parts.append("from adapter \(index + 1)")
+    }
+    var last = ""
+    for update in recipe.updates {
+      let text = "\(rule(update.rule)) (\(update.origin))"
+      if text != last { parts.append(text) }
+      last = text
+    }
+    if recipe.dtype != recipe.source.dtype, recipe.updates.isEmpty {
+      parts.append("\(recipe.source.dtype.rawValue) to \(recipe.dtype.rawValue)")
+    }
+    return parts.joined(separator: "; ")
+  }
+
+  static func rule(_ rule: Rule) -> String {
+    switch rule {
+    case .lowRank(let low): "lora rank \(low.rank) × \(low.scale)"
+    case .dora(let low, _, let axis, _): "dora rank \(low.rank) × \(low.scale) by \(axis)"
+    case .add(_, let scale): "add × \(scale)"
+    case .replace: "replace"
+    case .replaceRows(let rows, _, _): "replace \(rows.count) rows"
+    }
+  }
+}

@@ -1,0 +1,123 @@
+// Everything that happens before the first weight is read: inputs opened, the plan made, the output's
+// place and the free space checked. Whatever is wrong is said here, with nothing written.
+import Adapters
+import Checkpoints
+import Planning
+import Publishing
+import Storage
+
+/// A merge that may begin.
+struct Preparation {
+  let checkpoint: Checkpoint
+  let adapters: [Adapter]
+  let plan: MergePlan
+
+  /// Opens the inputs and plans; refuses a base that carries one of the adapters already.
+  init(_ flags: MergeFlags) throws(CommandError) {
+    let checkpoint = try wrap(CommandError.checkpoint) { () throws(CheckpointError) in
+      try Checkpoint.open(flags.base)
+    }
+    let adapters = try wrap(CommandError.adapter) { () throws(AdapterError) in
+      try flags.adapters.map { choice throws(AdapterError) in try Adapter.open(choice.path) }
+    }
+    self.checkpoint = checkpoint
+    self.adapters = adapters
+    plan = try wrap(CommandError.planning) { () throws(PlanningError) in
+      try Planner.plan(
+        checkpoint,
+        adapters: zip(adapters, flags.adapters).map { (adapter: $0, strength: $1.strength) },
+        options: flags.options)
+    }
+    if !flags.again { try refuseCarried() }
+  }
+
+  /// Whole-file digests of the adapters' weights, one list per adapter in the order of their files.
+  func adapterDigests() throws(CommandError) -> [[Digest]] {
+    try wrap(CommandError.storage) { () throws(StorageError) in
+      try adapters.map { adapter throws(StorageError) in
+        try adapter.files.map { file throws(StorageError) in
+          try WholeFile.digest(of: file.path, .xxh3)
+        }
+      }
+    }
+  }
+
+  /// A base whose own manifest names one of the adapters would get it twice.
+  private func refuseCarried() throws(CommandError) {
+    guard let json = checkpoint.manifest else { return }
+    for (adapter, digests) in zip(adapters, try adapterDigests())
+    where Manifest.carries(json, adapterDigests: digests.map(\.description)) {
+      throw .refused(
+        "\(checkpoint.path) is itself a merge that holds the adapter \(adapter.path); "
+          + "name the base it was merged from, or add --again to merge it once more")
+    }
+  }
+
+  // MARK: The output's place
+
+  /// Refuses an output that exists, or lies where it would harm an input.
+  func checkPlace(of output: String, overwrite: Bool) throws(CommandError) {
+    let place = Path.join(
+      Path.resolved(Path.parent(output)) ?? Path.parent(output), Path.name(output))
+    let base = Path.resolved(checkpoint.path) ?? checkpoint.path
+    if place == base || place.hasPrefix(base + "/") {
+      throw .refused(
+        "\(output) lies inside the base \(checkpoint.path); choose a folder of its own")
+    }
+    for path in [base] + adapters.map({ Path.resolved($0.path) ?? $0.path })
+    where path == place || path.hasPrefix(place + "/") {
+      throw .refused("\(path) lies inside the output \(output); choose another output")
+    }
+    let names = try wrap(CommandError.storage) { () throws(StorageError) -> [String] in
+      guard let status = try FileStatus.of(output) else { return [] }
+      guard status.isFolder else { throw .exists(path: output) }
+      return try Folder.list(output)
+    }
+    if names.isEmpty { return }
+    let isFinished = names.contains("shardweld.json")
+    guard overwrite else {
+      throw .refused(
+        isFinished
+          ? "\(output) is a finished merge already; choose another output, or add --overwrite"
+          : "\(output) exists and is not empty; choose another output, or add --overwrite")
+    }
+    guard
+      isFinished || names.contains(where: { $0 == "config.json" || $0.hasSuffix(".safetensors") })
+    else {
+      throw .refused(
+        "\(output) holds no checkpoint, so it is not overwritten; remove it yourself")
+    }
+  }
+
+  /// Refuses to start where the file system cannot hold what is still to be written.
+  func checkSpace(for output: String, doneByteCount: Int64) throws(CommandError) {
+    let needed = diskByteCount - doneByteCount
+    let free = try freeByteCount(for: output)
+    guard needed <= free else {
+      throw .refused(
+        "\(Path.parent(output)) has \(Amount.bytes(free)) free, but the merge needs "
+          + "\(Amount.bytes(needed)); free some or choose another output")
+    }
+  }
+
+  /// Bytes free on the file system that will hold the output.
+  func freeByteCount(for output: String) throws(CommandError) -> Int64 {
+    try wrap(CommandError.storage) { () throws(StorageError) in
+      var folder = Path.parent(output)
+      while try FileStatus.of(folder) == nil, Path.parent(folder) != folder {
+        folder = Path.parent(folder)
+      }
+      return try Folder.freeByteCount(folder)
+    }
+  }
+
+  /// Bytes the output takes while it grows: its shards, and a little for records and side files.
+  var diskByteCount: Int64 { PlanSummary(plan).writtenByteCount + 4_000_000 }
+}
+
+/// Runs a module's call and gives its error as the command's.
+func wrap<T, E: Error>(
+  _ kind: (E) -> CommandError, _ call: () throws(E) -> T
+) throws(CommandError) -> T {
+  do { return try call() } catch { throw kind(error) }
+}
