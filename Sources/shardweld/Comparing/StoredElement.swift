@@ -80,7 +80,7 @@ enum SignedElement<Stored: FixedWidthInteger & UnsignedInteger & Sendable>: Stor
   static func value(_ bits: Stored) -> Double { Double(order(bits)) }
   static func order(_ bits: Stored) -> Int64 {
     let shift = 64 - Stored.bitWidth
-    return Int64(truncatingIfNeeded: bits) << shift >> shift
+    return (Int64(truncatingIfNeeded: bits) << shift) >> shift
   }
 }
 

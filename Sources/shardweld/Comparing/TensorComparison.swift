@@ -90,7 +90,9 @@ final class TensorComparison {
 }
 
 /// Compares two blocks of one type.
-private struct BitComparison: ElementWork {
+///
+/// Safe: made and used within one call, while the buffers that lend the bytes live.
+@safe private struct BitComparison: ElementWork {
   let x: UnsafeMutableRawBufferPointer
   let y: UnsafeMutableRawBufferPointer
   let count: Int
@@ -110,8 +112,8 @@ private struct BitComparison: ElementWork {
   }
 }
 
-/// Widens a block to doubles.
-private struct ValueReading: ElementWork {
+/// Widens a block to doubles. Safe for the same reason.
+@safe private struct ValueReading: ElementWork {
   let bytes: UnsafeMutableRawBufferPointer
   let count: Int
   let values: UnsafeMutableBufferPointer<Double>

@@ -27,11 +27,15 @@ enum Amount {
     }
   }
 
-  /// The same for time spent, with tenths below ten seconds: `0.4 s`.
+  /// The same for time spent, finer while it is short: `17 ms`, `3.2 s`.
   static func duration(milliseconds: Int64) -> String {
-    if milliseconds >= 9_950 { return duration(seconds: (milliseconds + 500) / 1000) }
-    let tenths = (max(0, milliseconds) + 50) / 100
-    return "\(tenths / 10).\(tenths % 10) s"
+    switch max(0, milliseconds) {
+    case let short where short < 1000: return "\(short) ms"
+    case let time where time < 9_950:
+      let tenths = (time + 50) / 100
+      return "\(tenths / 10).\(tenths % 10) s"
+    case let time: return duration(seconds: (time + 500) / 1000)
+    }
   }
 
   /// Digits in groups of three: `208 000`.

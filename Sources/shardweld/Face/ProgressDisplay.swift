@@ -33,6 +33,8 @@ struct ProgressDisplay: Sendable {
 
   private static let barMilliseconds: Int64 = 100
   private static let lineMilliseconds: Int64 = 10_000
+  /// Lines of a fast run keep this distance.
+  private static let stepMilliseconds: Int64 = 1_000
   private static let jsonMilliseconds: Int64 = 1_000
 
   /// `mode` is a resolved one.
@@ -92,7 +94,9 @@ struct ProgressDisplay: Sendable {
     case .bar: passed >= Self.barMilliseconds
     case .json: passed >= Self.jsonMilliseconds
     default:
-      passed >= Self.lineMilliseconds || shown.progress.percent / 10 < progress.percent / 10
+      passed >= Self.lineMilliseconds
+        || (passed >= Self.stepMilliseconds
+          && shown.progress.percent / 10 < progress.percent / 10)
     }
   }
 }

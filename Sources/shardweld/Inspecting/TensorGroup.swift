@@ -15,15 +15,16 @@ struct TensorGroup: Equatable, Sendable {
   /// Of all of them.
   var byteCount: Int64
 
+  private struct Key: Hashable {
+    var pattern: String
+    var dtype: DType
+    var shape: [Int]
+  }
+
   /// The groups in the order of their first tensors.
   static func groups(
     _ tensors: some Sequence<(name: String, dtype: DType, shape: [Int], byteCount: Int64)>
   ) -> [TensorGroup] {
-    struct Key: Hashable {
-      var pattern: String
-      var dtype: DType
-      var shape: [Int]
-    }
     var groups: [TensorGroup] = []
     var positions: [Key: Int] = [:]
     for tensor in tensors {
