@@ -98,30 +98,28 @@ package struct JSONReader {
   package mutating func integer() throws(JSONError) -> Int64 {
     skipSpace()
     let start = offset
-    let text = try numberText()
-    guard let value = Int64(text) else { throw .notAnInteger(offset: start) }
-    return value
+    try number()
+    let isNegative = bytes[start] == UInt8(ascii: "-")
+    var value: Int64 = 0
+    for index in (isNegative ? start + 1 : start)..<offset {
+      let digit = Int64(bytes[index]) - 0x30
+      guard (0...9).contains(digit) else { throw .notAnInteger(offset: start) }
+      // Counted downwards: the least number has no positive counterpart.
+      let (tens, tooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (next, tooLargeBySum) = tens.subtractingReportingOverflow(digit)
+      if tooLarge || tooLargeBySum { throw .notAnInteger(offset: start) }
+      value = next
+    }
+    if isNegative { return value }
+    guard value != .min else { throw .notAnInteger(offset: start) }
+    return -value
   }
 
   /// Reads a number and gives its text as it stands.
   package mutating func numberText() throws(JSONError) -> String {
     skipSpace()
     let start = offset
-    if peek == UInt8(ascii: "-") { offset += 1 }
-    if peek == UInt8(ascii: "0") {
-      offset += 1
-    } else {
-      try digits()
-    }
-    if peek == UInt8(ascii: ".") {
-      offset += 1
-      try digits()
-    }
-    if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
-      offset += 1
-      if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { offset += 1 }
-      try digits()
-    }
+    try number()
     return String(decoding: bytes[start..<offset], as: UTF8.self)
   }
 
@@ -152,8 +150,19 @@ package struct JSONReader {
     }
   }
 
-  /// Reads any value and forgets it; its grammar is checked all the same.
-  package mutating func skip() throws(JSONError) { _ = try value() }
+  /// Reads any value and forgets it; its grammar is checked all the same, repeated keys are not.
+  package mutating func skip() throws(JSONError) {
+    skipSpace()
+    switch peek {
+    case UInt8(ascii: "{"):
+      try beginObject()
+      while try nextKey() != nil { try skip() }
+    case UInt8(ascii: "["):
+      try beginArray()
+      while try nextElement() { try skip() }
+    default: _ = try value()
+    }
+  }
 
   /// True where a null stands next; it is then read.
   package mutating func null() -> Bool {
@@ -207,6 +216,25 @@ package struct JSONReader {
     }
     if !isFirst { try expect(UInt8(ascii: ","), "\",\" or the end of the list") }
     return false
+  }
+
+  /// Reads past a number.
+  private mutating func number() throws(JSONError) {
+    if peek == UInt8(ascii: "-") { offset += 1 }
+    if peek == UInt8(ascii: "0") {
+      offset += 1
+    } else {
+      try digits()
+    }
+    if peek == UInt8(ascii: ".") {
+      offset += 1
+      try digits()
+    }
+    if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
+      offset += 1
+      if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { offset += 1 }
+      try digits()
+    }
   }
 
   private mutating func digits() throws(JSONError) {
