@@ -13,7 +13,7 @@ extension JobLedger {
   static func recover(
     _ folder: JobFolder, plan: MergePlan
   ) throws(LedgerError) -> Recovered {
-    let place = try settlePlace(folder)
+    var place = try settlePlace(folder)
     var recovered = Recovered()
     for name in try names(folder.commits) {
       if name.contains(".part-") {
@@ -28,6 +28,10 @@ extension JobLedger {
         try setAside(path)
         recovered.setAside.append(SetAside(job: id, reason: reason.reason))
       }
+    }
+    if place == .ready, recovered.committed.count < plan.jobs.count {
+      try FinishMarker.remove(in: folder)  // whole no longer
+      place = .growing
     }
     if place == .growing { try sweepPublish(folder, plan: plan, recovered) }
     try sweepAttempts(folder, recovered)

@@ -15,6 +15,11 @@ package enum LedgerError: Error, Equatable {
   /// No merge was begun here, or it is finished and its folder removed.
   case noJob(folder: String)
 
+  /// True where a full disk is the cause: what is committed stays, and space alone is wanted.
+  package var isNoSpace: Bool {
+    if case .storage(.noSpace) = self { true } else { false }
+  }
+
   /// What failed, on what, expected and found, what to do next.
   package var sentence: String {
     switch self {

@@ -1,6 +1,6 @@
 // Plans and slices from their text, pulled straight into their structs. A member that is unknown or
 // missing, or a value out of range, is refused: half a plan is none.
-import OrderedJSON
+package import OrderedJSON
 import Storage
 
 extension PlanCodec {
@@ -129,7 +129,10 @@ extension PlanCodec {
     guard found == format else { throw .version(found: found, expected: format) }
   }
 
-  private static func readOptions(_ reader: inout JSONReader) throws(PlanError) -> MergeOptions {
+  /// Reads what `write` wrote of the options.
+  package static func readOptions(
+    _ reader: inout JSONReader
+  ) throws(PlanError) -> MergeOptions {
     var options = MergeOptions()
     var missing = RequiredMembers(["layout", "maxShardByteCount", "dtype", "digest", "nonFinite"])
     try reader.object { key, reader throws(PlanError) in

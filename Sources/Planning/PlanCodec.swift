@@ -21,7 +21,7 @@
 // `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype, row stride, column
 // stride]; a role is an adapter's index or -1 for the base. Doubles are the shortest text that reads
 // back to the same bits.
-import OrderedJSON
+package import OrderedJSON
 package import Storage
 
 /// A plan as text, its identity and where its jobs lie.
@@ -122,7 +122,8 @@ package enum PlanCodec {
 
   // MARK: The head's parts
 
-  private static func write(_ options: MergeOptions, to writer: inout JSONWriter) {
+  /// Writes the options as one object; the manifest holds the same.
+  package static func write(_ options: MergeOptions, to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("layout", options.layout.rawValue)
       writer.member("maxShardByteCount", options.maxShardByteCount.map(JSON.integer) ?? .null)
@@ -158,7 +159,7 @@ package enum PlanCodec {
 
   /// A double as JSON that reads back to the same bits. JSON has no infinities and no NaN, so those
   /// (which the arithmetic then reports) are texts.
-  static func number(_ value: Double) -> JSON {
+  package static func number(_ value: Double) -> JSON {
     value.isFinite ? .number(value.description) : .string(value.description)
   }
 }

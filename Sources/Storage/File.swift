@@ -106,6 +106,13 @@ package struct File: ~Copyable {
     try result.get()
   }
 
+  /// Writes all the bytes at `offset`.
+  package func write(_ bytes: RawSpan, at offset: Int64) throws(StorageError) {
+    try unsafe bytes.withUnsafeBytes { raw throws(StorageError) in
+      unsafe try write(raw, at: offset)
+    }
+  }
+
   /// Reserves the exact size on disk, so that a full disk shows before the first write.
   ///
   /// File systems that cannot reserve are left to grow.
