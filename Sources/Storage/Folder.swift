@@ -169,24 +169,3 @@ package enum WholeFile {
     return temporary
   }
 }
-
-extension WholeFile {
-  /// The digest of a file's bytes, read in blocks.
-  package static func digest(
-    of path: String, _ algorithm: DigestAlgorithm
-  ) throws(StorageError) -> Digest {
-    let file = try File.open(path)
-    let size = try file.status().byteCount
-    let buffer = Buffer(byteCount: 4 << 20)
-    var digester = Digester(algorithm)
-    var offset: Int64 = 0
-    while offset < size {
-      let count = unsafe Int(min(size - offset, Int64(buffer.bytes.count)))
-      let block = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
-      unsafe try file.read(into: block, at: offset)
-      unsafe digester.update(UnsafeRawBufferPointer(block).bytes)
-      offset += Int64(count)
-    }
-    return digester.finish()
-  }
-}

@@ -1,9 +1,5 @@
 // Commands whose bodies are not joined up in this build.
 
-enum MergeCommand {
-  static func run(_ flags: MergeFlags) throws(CommandError) -> ExitCode { Pending.refuse("merge") }
-}
-
 enum CoordinatorCommand {
   static func run(_ flags: CoordinatorFlags) throws(CommandError) -> ExitCode {
     Pending.refuse("coordinator")
@@ -14,10 +10,6 @@ enum WorkerCommand {
   static func run(_ flags: WorkerFlags) throws(CommandError) -> ExitCode {
     Pending.refuse("worker")
   }
-}
-
-enum PlanCommand {
-  static func run(_ flags: PlanFlags) throws(CommandError) -> ExitCode { Pending.refuse("plan") }
 }
 
 enum VerifyCommand {

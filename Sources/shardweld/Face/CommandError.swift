@@ -2,7 +2,6 @@
 // is only decided what kind of end that is.
 import Adapters
 import Checkpoints
-import Coordination
 import Ledger
 import Merging
 import Messaging
@@ -67,7 +66,8 @@ enum CommandError: Error, Equatable {
       .failed
     case .usage, .checkpoint, .safetensors, .json, .adapter, .planning, .refused: .badInput
     case .plan, .failed: .failed
-    case .ledger(let error): error.isBadInput ? .badInput : .failed
+    case .ledger(.running), .ledger(.planChanged), .ledger(.noJob): .badInput
+    case .ledger: .failed
     case .merging(let error): error.noSpace ? .again : .failed
     case .publishing(let error): error.isDifference ? .different : .failed
     case .messaging, .configuration: .configuration

@@ -1,6 +1,7 @@
 // A plan as people and programs read it.
 import OrderedJSON
 import Planning
+import Safetensors
 import Storage
 
 struct PlanText {

@@ -4,6 +4,7 @@ import Adapters
 import Checkpoints
 import Planning
 import Publishing
+import Safetensors
 import Storage
 
 /// A merge that may begin.
@@ -31,22 +32,34 @@ struct Preparation {
     if !flags.again { try refuseCarried() }
   }
 
-  /// Whole-file digests of the adapters' weights, one list per adapter in the order of their files.
-  func adapterDigests() throws(CommandError) -> [[Digest]] {
+  /// Whole-file digests of the adapters' weights, one list per adapter.
+  func adapterFiles() throws(CommandError) -> [[FileDigest]] {
     try wrap(CommandError.storage) { () throws(StorageError) in
       try adapters.map { adapter throws(StorageError) in
-        try adapter.files.map { file throws(StorageError) in
-          try WholeFile.digest(of: file.path, .xxh3)
+        try zip(adapter.folder.fileNames, adapter.files).map { name, file throws(StorageError) in
+          try FileDigest.of(file.path, name: name)
         }
       }
     }
   }
 
+  /// The base's own manifest, where it was itself merged by this tool.
+  func baseManifest() throws(CommandError) -> Manifest? {
+    guard checkpoint.manifest != nil else { return nil }
+    let path = Path.join(checkpoint.path, "shardweld.json")
+    let bytes = try wrap(CommandError.storage) { () throws(StorageError) in
+      try WholeFile.read(path)
+    }
+    return try wrap({ CommandError.plan(path: path, $0) }) { () throws(PlanError) in
+      try Manifest.decode(bytes)
+    }
+  }
+
   /// A base whose own manifest names one of the adapters would get it twice.
   private func refuseCarried() throws(CommandError) {
-    guard let json = checkpoint.manifest else { return }
-    for (adapter, digests) in zip(adapters, try adapterDigests())
-    where Manifest.carries(json, adapterDigests: digests.map(\.description)) {
+    guard let manifest = try baseManifest() else { return }
+    for (adapter, files) in zip(adapters, try adapterFiles())
+    where manifest.carries(adapterDigests: files.map(\.digest)) {
       throw .refused(
         "\(checkpoint.path) is itself a merge that holds the adapter \(adapter.path); "
           + "name the base it was merged from, or add --again to merge it once more")
