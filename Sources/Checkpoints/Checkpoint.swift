@@ -76,7 +76,7 @@ package struct Checkpoint: Sendable {
   }
 
   /// The same with the cache's folder given.
-  static func open(_ path: String, cache: String) throws(CheckpointError) -> Checkpoint {
+  package static func open(_ path: String, cache: String) throws(CheckpointError) -> Checkpoint {
     let (place, status) = try find(path, cache: cache)
     if status.isFolder {
       let weights = try WeightFiles.find(in: place)

@@ -5,12 +5,13 @@
 import Glibc
 import Storage
 
-enum HubCache {
+/// Where huggingface_hub keeps models on this machine.
+package enum HubCache {
   /// The cache's folder, as the environment sets it.
   static func folder() -> String { folder { name in Self.variable(name) } }
 
   /// The same for a given environment.
-  static func folder(_ variable: (String) -> String?) -> String {
+  package static func folder(_ variable: (String) -> String?) -> String {
     for name in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"] {
       if let cache = variable(name) { return cache }
     }
@@ -20,7 +21,7 @@ enum HubCache {
   }
 
   /// The folder of a model's name in the cache; nil where the text is no such name.
-  static func repository(named name: String) -> String? {
+  package static func repository(named name: String) -> String? {
     let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     let isName = parts.allSatisfy { part in
       part.first.map { $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: "-") } ?? false

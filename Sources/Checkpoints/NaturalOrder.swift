@@ -1,7 +1,7 @@
 /// The order in which people count: runs of digits by value, all else by bytes.
-enum NaturalOrder {
+package enum NaturalOrder {
   /// True where `a` comes before `b`. Names that count the same are told apart by their bytes.
-  static func precedes(_ a: String, _ b: String) -> Bool {
+  package static func precedes(_ a: String, _ b: String) -> Bool {
     let (left, right) = (Array(a.utf8), Array(b.utf8))
     var (i, j) = (0, 0)
     while i < left.count, j < right.count {

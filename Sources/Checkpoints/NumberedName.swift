@@ -7,18 +7,18 @@
 //   model.safetensors-00001-of-00014.safetensors  Qwen3.5
 
 /// A shard's name, taken apart.
-struct NumberedName: Equatable {
+package struct NumberedName: Equatable {
   /// What comes before the number, e.g. `model`.
-  var prefix: String
-  var number: Int
+  package var prefix: String
+  package var number: Int
   /// Digits the number is written with.
-  var width: Int
+  package var width: Int
   /// The last number (or the count), as it is written.
-  var totalText: String
-  var total: Int
+  package var totalText: String
+  package var total: Int
 
   /// Takes a name apart; nil where it does not count itself.
-  init?(_ name: String) {
+  package init?(_ name: String) {
     guard name.hasSuffix(".safetensors") else { return nil }
     let stem = name.dropLast(".safetensors".count).utf8
     let tail = stem.reversed().prefix(while: NaturalOrder.isDigit)
@@ -40,12 +40,12 @@ struct NumberedName: Equatable {
   }
 
   /// The name of another shard of the same set.
-  func name(of number: Int) -> String {
+  package func name(of number: Int) -> String {
     let digits = String(number)
     let zeros = String(repeating: "0", count: max(0, width - digits.count))
     return "\(prefix)-\(zeros)\(digits)-of-\(totalText).safetensors"
   }
 
   /// Shards with an equal key form one set.
-  var set: String { "\(prefix)-*-of-\(totalText).safetensors" }
+  package var set: String { "\(prefix)-*-of-\(totalText).safetensors" }
 }

@@ -14,6 +14,8 @@ package struct JSONReader {
   private var depth = 0
   /// True between an opening bracket and the first member behind it.
   private var isFirst = false
+  /// Where the key read last begins.
+  private var keyOffset = 0
 
   /// Starts at the front of a text. Bytes that are not UTF-8 are refused here.
   package init(_ bytes: [UInt8]) throws(JSONError) {
@@ -38,10 +40,9 @@ package struct JSONReader {
     try wrap(E.self) { r throws(JSONError) in try r.beginObject() }
     var seen: Set<String> = []
     while true {
-      let start = offset
       guard let key = try wrap(E.self, { r throws(JSONError) in try r.nextKey() }) else { return }
       if uniqueKeys, !seen.insert(key).inserted {
-        throw E(JSONError.duplicateKey(key, offset: start))
+        throw E(JSONError.duplicateKey(key, offset: keyOffset))
       }
       try member(key, &self)
     }
@@ -64,6 +65,8 @@ package struct JSONReader {
   /// skipped before the next call. Repeated keys are the caller's to refuse.
   package mutating func nextKey() throws(JSONError) -> String? {
     if try closes(UInt8(ascii: "}")) { return nil }
+    skipSpace()
+    keyOffset = offset
     let key = try string()
     try expect(UInt8(ascii: ":"), "\":\"")
     return key
