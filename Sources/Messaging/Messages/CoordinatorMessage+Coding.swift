@@ -1,0 +1,83 @@
+// The fields of what the coordinator says, in the order in which they lie in the bytes.
+import Planning
+
+extension CoordinatorMessage {
+  /// The number of a message in its bytes.
+  enum Kind: UInt8 {
+    case welcome = 0x81
+    case refuse, assign, settled, cancel, heartbeat, dismiss, farewell
+  }
+
+  var kind: Kind {
+    switch self {
+    case .welcome: .welcome
+    case .refuse: .refuse
+    case .assign: .assign
+    case .settled: .settled
+    case .cancel: .cancel
+    case .heartbeat: .heartbeat
+    case .dismiss: .dismiss
+    case .farewell: .farewell
+    }
+  }
+
+  func write(to writer: inout MessageWriter) {
+    switch self {
+    case .welcome(let jobFolder, let planDigest, let heartbeatMilliseconds, let leaseMilliseconds):
+      writer.path(jobFolder, "job folder")
+      writer.prose(planDigest)
+      writer.count(heartbeatMilliseconds, "heartbeat")
+      writer.count(leaseMilliseconds, "lease")
+    case .refuse(let reason):
+      writer.prose(reason)
+    case .assign(let assignment):
+      writer.byte(assignment.kind.rawValue)
+      writer.attempt(assignment.attempt)
+      if case .merge(_, let slice) = assignment {
+        writer.size(slice.offset, "plan offset")
+        writer.size(slice.byteCount, "plan size")
+        writer.prose(slice.digest)
+      }
+    case .settled(let kind, let attempt), .cancel(let kind, let attempt):
+      writer.byte(kind.rawValue)
+      writer.attempt(attempt)
+    case .heartbeat, .dismiss, .farewell: break
+    }
+  }
+
+  init(_ kind: Kind, from reader: inout MessageReader) throws(MessageError) {
+    switch kind {
+    case .welcome:
+      self = try .welcome(
+        jobFolder: reader.path("job folder"), planDigest: reader.prose("plan's digest"),
+        heartbeatMilliseconds: reader.count("heartbeat"), leaseMilliseconds: reader.count("lease"))
+    case .refuse:
+      self = .refuse(reason: try reader.prose("reason"))
+    case .assign:
+      self = .assign(try Assignment(from: &reader))
+    case .settled:
+      self = try .settled(Assignment.Kind(from: &reader), reader.attempt())
+    case .cancel:
+      self = try .cancel(Assignment.Kind(from: &reader), reader.attempt())
+    case .heartbeat: self = .heartbeat
+    case .dismiss: self = .dismiss
+    case .farewell: self = .farewell
+    }
+  }
+}
+
+extension Assignment {
+  fileprivate init(from reader: inout MessageReader) throws(MessageError) {
+    let kind = try Kind(from: &reader)
+    let attempt = try reader.attempt()
+    switch kind {
+    case .merge:
+      self = try .merge(
+        attempt,
+        PlanSlice(
+          offset: reader.size("plan offset"), byteCount: reader.size("plan size"),
+          digest: reader.prose("slice's digest")))
+    case .readBack: self = .readBack(attempt)
+    }
+  }
+}

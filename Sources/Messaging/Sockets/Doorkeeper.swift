@@ -1,0 +1,82 @@
+// Answers libzmq's question who may connect (ZAP, zeromq RFC 27): a REP socket at a fixed address,
+// asked by libzmq's own thread at every handshake. Request: version, request id, domain, address,
+// routing id, mechanism, then the client's key of 32 bytes. Reply: version, request id, status,
+// text, user id, metadata. The user id, the key's Z85, comes back to us on every message's part.
+import CZeroMQ
+
+/// Admits the keys of an allow-list, and nothing else whatever the request looks like.
+struct Doorkeeper: ~Copyable {
+  /// Without a domain *and* its enforcement a server without a doorkeeper admits everybody.
+  static let domain = "merge"
+  private static let endpoint = "inproc://zeromq.zap.01"
+
+  /// Where the server's socket must be made: no other doorkeeper is there.
+  let context: Context
+  let socket: Socket
+
+  /// Must exist before the server's socket is bound.
+  init() throws(MessagingError) {
+    let context = try Context.forRouter()
+    do throws(MessagingError) {
+      socket = try Self.bound(context)
+    } catch {
+      context.giveBack()
+      throw error
+    }
+    self.context = context
+  }
+
+  deinit {
+    socket.unbind(Self.endpoint)
+    context.giveBack()
+  }
+
+  /// Answers the next request; nil where none waits, otherwise who was refused, if anyone.
+  func answerNext(_ allowList: AllowList) -> Answer? {
+    guard let request = socket.receiveAll() else { return nil }
+    let parts = request.map(\.bytes)
+    let requestID = parts.count > 1 ? parts[1] : []
+    let address = parts.count > 3 ? Self.clean(parts[3]) : ""
+    guard parts.count == 7, parts[0] == Array("1.0".utf8), parts[2] == Array(Self.domain.utf8),
+      parts[5] == Array("CURVE".utf8), let key = PublicKey(rawBytes: parts[6])
+    else {
+      reply(requestID, status: "400", text: "malformed request", userID: "")
+      return .malformed(address: address)
+    }
+    guard allowList.name(of: key) != nil else {
+      reply(requestID, status: "400", text: "key not authorised", userID: "")
+      return .refused(key, address: address)
+    }
+    reply(requestID, status: "200", text: "", userID: key.text)
+    return .admitted
+  }
+
+  /// What was answered.
+  enum Answer {
+    case admitted
+    case refused(PublicKey, address: String)
+    case malformed(address: String)
+  }
+
+  private static func bound(_ context: Context) throws(MessagingError) -> Socket {
+    let socket = try Socket(context, type: ZMQ_REP)
+    try socket.bind(endpoint)
+    return socket
+  }
+
+  private func reply(_ requestID: [UInt8], status: String, text: String, userID: String) {
+    let parts = [
+      Array("1.0".utf8), requestID, Array(status.utf8), Array(text.utf8), Array(userID.utf8), [],
+    ]
+    // A reply that cannot be sent has nobody waiting for it any more.
+    for (index, part) in parts.enumerated() {
+      guard socket.send(part, hasMore: index + 1 < parts.count) == .sent else { return }
+    }
+  }
+
+  private static func clean(_ bytes: [UInt8]) -> String {
+    let text = String(decoding: bytes.prefix(64), as: UTF8.self)
+    let shown = text.unicodeScalars.filter { !MessageCodec.isControl($0) }
+    return String(String.UnicodeScalarView(shown))
+  }
+}
