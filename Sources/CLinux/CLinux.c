@@ -11,7 +11,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-const int sw_o_rdonly = O_RDONLY | O_CLOEXEC;
+// O_NONBLOCK: opening a pipe that nobody writes must not hang; plain files do not know it.
+const int sw_o_rdonly = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
 const int sw_o_rdwr = O_RDWR | O_CLOEXEC;
 const int sw_o_create_exclusive = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 const int sw_o_directory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;

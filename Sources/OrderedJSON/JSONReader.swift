@@ -12,6 +12,10 @@ package struct JSONReader {
   private var offset: Int
   private let end: Int
   private var depth = 0
+  /// True between an opening bracket and the first member behind it.
+  private var isFirst = false
+  /// Where the key read last begins.
+  private var keyOffset = 0
 
   /// Starts at the front of a text. Bytes that are not UTF-8 are refused here.
   package init(_ bytes: [UInt8]) throws(JSONError) {
@@ -33,21 +37,12 @@ package struct JSONReader {
   package mutating func object<E: Error>(
     uniqueKeys: Bool = true, _ member: (String, inout JSONReader) throws(E) -> Void
   ) throws(E) where E: ConvertibleFromJSONError {
-    try wrap(E.self) { r throws(JSONError) in try r.open(UInt8(ascii: "{"), "an object") }
+    try wrap(E.self) { r throws(JSONError) in try r.beginObject() }
     var seen: Set<String> = []
-    var first = true
     while true {
-      let done = try wrap(E.self) { r throws(JSONError) in try r.closes(UInt8(ascii: "}"), first: first) }
-      if done { return }
-      first = false
-      let start = offset
-      let key = try wrap(E.self) { r throws(JSONError) in
-        let key = try r.string()
-        try r.expect(UInt8(ascii: ":"), "\":\"")
-        return key
-      }
+      guard let key = try wrap(E.self, { r throws(JSONError) in try r.nextKey() }) else { return }
       if uniqueKeys, !seen.insert(key).inserted {
-        throw E(JSONError.duplicateKey(key, offset: start))
+        throw E(JSONError.duplicateKey(key, offset: keyOffset))
       }
       try member(key, &self)
     }
@@ -57,14 +52,32 @@ package struct JSONReader {
   package mutating func array<E: Error>(
     _ element: (inout JSONReader) throws(E) -> Void
   ) throws(E) where E: ConvertibleFromJSONError {
-    try wrap(E.self) { r throws(JSONError) in try r.open(UInt8(ascii: "["), "an array") }
-    var first = true
-    while true {
-      let done = try wrap(E.self) { r throws(JSONError) in try r.closes(UInt8(ascii: "]"), first: first) }
-      if done { return }
-      first = false
-      try element(&self)
-    }
+    try wrap(E.self) { r throws(JSONError) in try r.beginArray() }
+    while try wrap(E.self, { r throws(JSONError) in try r.nextElement() }) { try element(&self) }
+  }
+
+  // The same walk in steps, for large texts: no closure, no generic call, no set of keys.
+
+  /// Reads the opening brace of an object; `nextKey` follows until it gives nil.
+  package mutating func beginObject() throws(JSONError) { try open(UInt8(ascii: "{"), "an object") }
+
+  /// The next key of the object begun last, or nil past its closing brace. Its value must be read or
+  /// skipped before the next call. Repeated keys are the caller's to refuse.
+  package mutating func nextKey() throws(JSONError) -> String? {
+    if try closes(UInt8(ascii: "}")) { return nil }
+    skipSpace()
+    keyOffset = offset
+    let key = try string()
+    try expect(UInt8(ascii: ":"), "\":\"")
+    return key
+  }
+
+  /// Reads the opening bracket of an array; `nextElement` follows until it says false.
+  package mutating func beginArray() throws(JSONError) { try open(UInt8(ascii: "["), "an array") }
+
+  /// True where another element of the array begun last comes next; false past its closing bracket.
+  package mutating func nextElement() throws(JSONError) -> Bool {
+    !(try closes(UInt8(ascii: "]")))
   }
 
   /// Reads a string with its escapes undone; a lone surrogate becomes U+FFFD.
@@ -88,30 +101,28 @@ package struct JSONReader {
   package mutating func integer() throws(JSONError) -> Int64 {
     skipSpace()
     let start = offset
-    let text = try numberText()
-    guard let value = Int64(text) else { throw .notAnInteger(offset: start) }
-    return value
+    try number()
+    let isNegative = bytes[start] == UInt8(ascii: "-")
+    var value: Int64 = 0
+    for index in (isNegative ? start + 1 : start)..<offset {
+      let digit = Int64(bytes[index]) - 0x30
+      guard (0...9).contains(digit) else { throw .notAnInteger(offset: start) }
+      // Counted downwards: the least number has no positive counterpart.
+      let (tens, tooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (next, tooLargeBySum) = tens.subtractingReportingOverflow(digit)
+      if tooLarge || tooLargeBySum { throw .notAnInteger(offset: start) }
+      value = next
+    }
+    if isNegative { return value }
+    guard value != .min else { throw .notAnInteger(offset: start) }
+    return -value
   }
 
   /// Reads a number and gives its text as it stands.
   package mutating func numberText() throws(JSONError) -> String {
     skipSpace()
     let start = offset
-    if peek == UInt8(ascii: "-") { offset += 1 }
-    if peek == UInt8(ascii: "0") {
-      offset += 1
-    } else {
-      try digits()
-    }
-    if peek == UInt8(ascii: ".") {
-      offset += 1
-      try digits()
-    }
-    if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
-      offset += 1
-      if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { offset += 1 }
-      try digits()
-    }
+    try number()
     return String(decoding: bytes[start..<offset], as: UTF8.self)
   }
 
@@ -142,8 +153,19 @@ package struct JSONReader {
     }
   }
 
-  /// Reads any value and forgets it; its grammar is checked all the same.
-  package mutating func skip() throws(JSONError) { _ = try value() }
+  /// Reads any value and forgets it; its grammar is checked all the same, repeated keys are not.
+  package mutating func skip() throws(JSONError) {
+    skipSpace()
+    switch peek {
+    case UInt8(ascii: "{"):
+      try beginObject()
+      while try nextKey() != nil { try skip() }
+    case UInt8(ascii: "["):
+      try beginArray()
+      while try nextElement() { try skip() }
+    default: _ = try value()
+    }
+  }
 
   /// True where a null stands next; it is then read.
   package mutating func null() -> Bool {
@@ -182,19 +204,40 @@ package struct JSONReader {
   private mutating func open(_ byte: UInt8, _ what: String) throws(JSONError) {
     try expect(byte, what)
     depth += 1
-    guard depth <= 128 else { throw .tooDeep(offset: offset) }
+    guard depth <= 128 else { throw .tooDeep(offset: offset - 1) }
+    isFirst = true
   }
 
   /// Before a member: true where the container closes, else past the comma that must come first.
-  private mutating func closes(_ byte: UInt8, first: Bool) throws(JSONError) -> Bool {
+  private mutating func closes(_ byte: UInt8) throws(JSONError) -> Bool {
     skipSpace()
+    defer { isFirst = false }
     if peek == byte {
       offset += 1
       depth -= 1
       return true
     }
-    if !first { try expect(UInt8(ascii: ","), "\",\" or the end of the list") }
+    if !isFirst { try expect(UInt8(ascii: ","), "\",\" or the end of the list") }
     return false
+  }
+
+  /// Reads past a number.
+  private mutating func number() throws(JSONError) {
+    if peek == UInt8(ascii: "-") { offset += 1 }
+    if peek == UInt8(ascii: "0") {
+      offset += 1
+    } else {
+      try digits()
+    }
+    if peek == UInt8(ascii: ".") {
+      offset += 1
+      try digits()
+    }
+    if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
+      offset += 1
+      if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { offset += 1 }
+      try digits()
+    }
   }
 
   private mutating func digits() throws(JSONError) {

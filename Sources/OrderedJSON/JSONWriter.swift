@@ -104,23 +104,34 @@ package struct JSONWriter {
     out.append(contentsOf: repeatElement(UInt8(ascii: " "), count: indent * level))
   }
 
+  /// Escapes as Python's and Rust's JSON do (and DEL, as Python does); other text stays as it is.
   private mutating func quoted(_ text: String) {
     out.append(UInt8(ascii: "\""))
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""): out.append(contentsOf: "\\\"".utf8)
-      case UInt8(ascii: "\\"): out.append(contentsOf: "\\\\".utf8)
-      case 0x0A: out.append(contentsOf: "\\n".utf8)
-      case 0x0D: out.append(contentsOf: "\\r".utf8)
-      case 0x09: out.append(contentsOf: "\\t".utf8)
-      case 0..<0x20, 0x7F:
-        let digits = Array("0123456789abcdef".utf8)
-        out.append(contentsOf: "\\u00".utf8)
-        out.append(digits[Int(byte >> 4)])
-        out.append(digits[Int(byte & 15)])
-      default: out.append(byte)
-      }
+    let isPlain = text.utf8.allSatisfy {
+      $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F
+    }
+    if isPlain {
+      out.append(contentsOf: text.utf8)
+    } else {
+      for byte in text.utf8 { escape(byte) }
     }
     out.append(UInt8(ascii: "\""))
+  }
+
+  private mutating func escape(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): out.append(contentsOf: [UInt8(ascii: "\\"), byte])
+    case 0x08: out.append(contentsOf: "\\b".utf8)
+    case 0x0C: out.append(contentsOf: "\\f".utf8)
+    case 0x0A: out.append(contentsOf: "\\n".utf8)
+    case 0x0D: out.append(contentsOf: "\\r".utf8)
+    case 0x09: out.append(contentsOf: "\\t".utf8)
+    case 0..<0x20, 0x7F:
+      let digits = Array("0123456789abcdef".utf8)
+      out.append(contentsOf: "\\u00".utf8)
+      out.append(digits[Int(byte >> 4)])
+      out.append(digits[Int(byte & 15)])
+    default: out.append(byte)
+    }
   }
 }

@@ -38,7 +38,7 @@ package enum Folder {
       if name != "." && name != ".." { names.append(name) }
     }
     guard errno == 0 else { throw .last(.list, path, errno: errno) }
-    return names.sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   /// Returns once names added to and removed from the folder survive a power cut.
@@ -54,7 +54,11 @@ package enum Folder {
   /// is fine.
   package static func removeTree(_ path: String) throws(StorageError) {
     if unsafe unlink(path) == 0 || errno == ENOENT { return }
-    guard errno == EISDIR || errno == EPERM else { throw .last(.remove, path, errno: errno) }
+    // Of folders unlink says EISDIR on Linux, EPERM by POSIX; EPERM also of files it may not remove.
+    let code = errno
+    var isFolder = code == EISDIR
+    if code == EPERM { isFolder = try FileStatus.of(path)?.isFolder == true }
+    guard isFolder else { throw .last(.remove, path, errno: code) }
     for name in try list(path) { try removeTree(Path.join(path, name)) }
     guard unsafe rmdir(path) == 0 || errno == ENOENT else {
       throw .last(.remove, path, errno: errno)
@@ -92,26 +96,16 @@ package enum WholeFile {
     try Folder.flush(Path.parent(path))
   }
 
-  /// Writes a file durably unless the name is taken; true where this call made it.
+  /// Writes a file durably unless the name is taken; true where this call made it. Either way the
+  /// name survives a power cut when this returns.
   package static func createIfAbsent(
     _ bytes: [UInt8], at path: String
   ) throws(StorageError) -> Bool {
     let temporary = try writeTemporary(bytes, beside: path)
     defer { unsafe _ = unlink(temporary) }
-    if unsafe link(temporary, path) != 0 {
-      let code = errno
-      switch code {
-      case EEXIST: return false
-      case EPERM, EOPNOTSUPP, ENOSYS, EMLINK:  // a file system without hard links
-        guard unsafe sw_rename_noreplace(temporary, path) == 0 else {
-          if errno == EEXIST { return false }
-          throw .last(.rename, path, errno: errno)
-        }
-      default: throw .last(.link, path, errno: code)
-      }
-    }
+    let isOurs = try give(temporary, name: path)
     try Folder.flush(Path.parent(path))
-    return true
+    return isOurs
   }
 
   /// Moves a file to a name that must be free, durably. Already moved (the target is the source's
@@ -120,13 +114,42 @@ package enum WholeFile {
     if unsafe sw_rename_noreplace(from, to) != 0 {
       let code = errno
       switch code {
-      case EINVAL, ENOSYS, EOPNOTSUPP:
-        guard unsafe link(from, to) == 0 else { throw .last(.link, to, errno: errno) }
+      case EINVAL, ENOSYS, EOPNOTSUPP:  // a file system that cannot rename without replacing
+        guard try give(from, name: to) else { throw .exists(path: to) }
         unsafe _ = unlink(from)
+      case EEXIST:
+        guard try isSameFile(from, to) else { throw .exists(path: to) }
+        // Two names of one file: the old one goes. Two spellings of one name: nothing is to do.
+        if Path.resolved(from) != Path.resolved(to) { unsafe _ = unlink(from) }
+      case ENOENT:
+        let isGone = try FileStatus.of(from) == nil
+        let isThere = try FileStatus.of(to) != nil
+        guard isGone && isThere else { throw .last(.rename, to, errno: code) }
       default: throw .last(.rename, to, errno: code)
       }
     }
     try Folder.flush(Path.parent(to))
+  }
+
+  /// Gives a file a second, free name; false where another file has it. (On file systems without
+  /// hard links the file is moved.)
+  private static func give(_ path: String, name: String) throws(StorageError) -> Bool {
+    if unsafe link(path, name) == 0 { return true }
+    let code = errno
+    switch code {
+    // A network file system may do the work and then say that it was done already.
+    case EEXIST: return try isSameFile(path, name)
+    case EPERM, EOPNOTSUPP, ENOSYS, EMLINK:
+      if unsafe sw_rename_noreplace(path, name) == 0 { return true }
+      guard errno == EEXIST else { throw .last(.rename, name, errno: errno) }
+      return false
+    default: throw .last(.link, name, errno: code)
+    }
+  }
+
+  private static func isSameFile(_ a: String, _ b: String) throws(StorageError) -> Bool {
+    guard let one = try FileStatus.of(a), let other = try FileStatus.of(b) else { return false }
+    return one.inode == other.inode && one.device == other.device
   }
 
   private static func writeTemporary(
