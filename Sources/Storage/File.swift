@@ -32,6 +32,20 @@ package struct File: ~Copyable {
     return File(descriptor: descriptor, path: path)
   }
 
+  /// Opens a plain file for reading and writing, made where there is none.
+  package static func openForUpdate(_ path: String) throws(StorageError) -> File {
+    while true {
+      let descriptor = retrying { unsafe sw_open(path, sw_o_rdwr, 0) }
+      if descriptor >= 0 {
+        let file = File(descriptor: descriptor, path: path)
+        guard try file.status().isPlainFile else { throw .notAFile(path: path) }
+        return file
+      }
+      guard errno == ENOENT else { throw .last(.open, path, errno: errno) }
+      do throws(StorageError) { return try create(path) } catch .exists { continue }
+    }
+  }
+
   /// Size, kind and times, as the kernel has them now.
   package func status() throws(StorageError) -> FileStatus {
     var raw = stat()
@@ -90,6 +104,13 @@ package struct File: ~Copyable {
       Result { () throws(StorageError) in unsafe try write(raw, at: offset) }
     }
     try result.get()
+  }
+
+  /// Writes all the bytes at `offset`.
+  package func write(_ bytes: RawSpan, at offset: Int64) throws(StorageError) {
+    try unsafe bytes.withUnsafeBytes { raw throws(StorageError) in
+      unsafe try write(raw, at: offset)
+    }
   }
 
   /// Reserves the exact size on disk, so that a full disk shows before the first write.

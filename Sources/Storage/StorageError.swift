@@ -47,6 +47,12 @@ package enum StorageError: Error, Equatable {
     }
   }
 
+  /// True where a file system has no locks, as some network file systems are set up.
+  package var isLockUnsupported: Bool {
+    guard case .refused(.lock, _, let code) = self else { return false }
+    return code == ENOLCK || code == ENOSYS || code == EOPNOTSUPP
+  }
+
   private static func text(of code: Int32) -> String {
     guard let text = unsafe strerror(code) else { return "error \(code)" }
     return unsafe String(cString: text)

@@ -1,0 +1,139 @@
+// Taking up a job's folder: alone, with the plan it began with.
+package import Planning
+import Storage
+
+extension JobLedger {
+  /// How long another machine's heartbeat is watched before it counts as dead: three beats.
+  package static let watchMilliseconds = 6_000
+
+  /// Creates the job's folder and plan.json, or takes them up again; returns with the folder locked
+  /// and this coordinator's epoch reserved.
+  ///
+  /// Refuses while another coordinator lives: on this machine by its lock, on another by its
+  /// heartbeat. Refuses a plan that is not the one on disk, naming what differs.
+  package static func open(
+    _ folder: JobFolder, plan: MergePlan, encoded: EncodedPlan,
+    watchMilliseconds: Int = JobLedger.watchMilliseconds
+  ) throws(LedgerError) -> JobLedger {
+    try LedgerError.wrapping { () throws(StorageError) in
+      try Folder.removeTree(folder.removed)
+      try Folder.create(folder.path)
+      try Folder.flush(Path.parent(folder.path))
+    }
+    let lock = try takeLock(folder)
+    try LedgerError.wrapping { () throws(StorageError) in
+      for path in [folder.epochs, folder.attempts, folder.commits, folder.journals] {
+        try Folder.create(path)
+      }
+      try Folder.flush(folder.path)
+    }
+    let epoch = try reserveEpoch(
+      folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
+    try settlePlan(folder, plan: plan, encoded: encoded)
+    let recovered = try recover(folder, plan: plan)
+    return JobLedger(folder: folder, epoch: epoch, lock: lock, recovered: recovered)
+  }
+
+  // MARK: Alone
+
+  /// Takes the folder's lock for the life of the file.
+  ///
+  /// Tried for a second: `status` takes it for a moment to see whether it is free. A file system
+  /// without locks gives it to everyone; the heartbeat then tells coordinators apart.
+  static func takeLock(_ folder: JobFolder) throws(LedgerError) -> HeldLock {
+    for attempt in 0..<10 {
+      if attempt > 0 { Host.pause(milliseconds: 100) }
+      let file = try LedgerError.wrapping { () throws(StorageError) in
+        try File.openForUpdate(folder.lock)
+      }
+      let isReal: Bool
+      do throws(StorageError) {
+        guard try file.lock() else { continue }
+        isReal = true
+      } catch {
+        guard error.isLockUnsupported else { throw .storage(error) }
+        isReal = false
+      }
+      // The folder may have been removed, lock and all, between opening and locking.
+      let isSame = try LedgerError.wrapping { () throws(StorageError) in
+        try FileStatus.of(folder.lock)?.inode == file.status().inode
+      }
+      if isSame { return HeldLock(file: file, isReal: isReal) }
+    }
+    let holder = try newestHeartbeat(folder)
+    throw .running(
+      folder: folder.path, host: holder?.host ?? "", processID: holder?.processID ?? 0)
+  }
+
+  /// Throws where the newest coordinator is of another machine and its heartbeat changes.
+  static func checkAlone(
+    _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int
+  ) throws(LedgerError) {
+    guard let number = try EpochRecord.numbers(in: folder).last else { return }
+    let path = folder.beat(number)
+    guard let first = try Heartbeat.read(path) else { return }
+    let holder = Heartbeat.decode(first)
+    // Of this machine: it would hold the lock.
+    if lockIsReal, let holder, holder.host == Host.name, holder.bootID == Host.bootID { return }
+    let step = 250
+    for _ in 0..<max(1, watchMilliseconds / step) {
+      Host.pause(milliseconds: min(step, watchMilliseconds))
+      guard let now = try Heartbeat.read(path), now != first else { continue }
+      throw .running(
+        folder: folder.path, host: holder?.host ?? "", processID: holder?.processID ?? 0)
+    }
+  }
+
+  static func newestHeartbeat(_ folder: JobFolder) throws(LedgerError) -> Heartbeat? {
+    guard let number = try EpochRecord.numbers(in: folder).last,
+      let bytes = try Heartbeat.read(folder.beat(number))
+    else { return nil }
+    return Heartbeat.decode(bytes)
+  }
+
+  /// Makes the first heartbeat of the next epoch; whoever makes it has the epoch.
+  private static func reserveEpoch(
+    _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int
+  ) throws(LedgerError) -> UInt64 {
+    while true {
+      try checkAlone(
+        folder, lockIsReal: lockIsReal, watchMilliseconds: watchMilliseconds)
+      let epoch = (try EpochRecord.numbers(in: folder).last ?? 0) + 1
+      let isOurs = try LedgerError.wrapping { () throws(StorageError) in
+        try WholeFile.createIfAbsent(heartbeat(0).encode(), at: folder.beat(epoch))
+      }
+      if isOurs { return epoch }
+    }
+  }
+
+  // MARK: The plan
+
+  /// Writes the plan, or makes sure that the one on disk is the same.
+  private static func settlePlan(
+    _ folder: JobFolder, plan: MergePlan, encoded: EncodedPlan
+  ) throws(LedgerError) {
+    let onDisk = try LedgerError.wrapping { () throws(StorageError) -> [UInt8]? in
+      if try WholeFile.createIfAbsent(encoded.bytes, at: folder.plan) { return nil }
+      return try WholeFile.read(folder.plan, limit: planByteCountMax)
+    }
+    guard let onDisk, onDisk != encoded.bytes else { return }
+    let first: MergePlan
+    do throws(PlanError) { first = try PlanCodec.decode(onDisk) } catch {
+      throw .unreadable(path: folder.plan, error)
+    }
+    throw .planChanged(
+      folder: folder.path,
+      difference: PlanCodec.difference(onDisk: first, now: plan)
+        ?? "plan.json was edited")
+  }
+
+  /// Far beyond any plan: a trillion parameters need some 100 MB.
+  static let planByteCountMax: Int64 = 1 << 34
+}
+
+/// The lock of a job's folder, held until this value goes.
+struct HeldLock: ~Copyable, Sendable {
+  let file: File
+  /// False on a file system without locks, which gave it to everyone who asked.
+  let isReal: Bool
+}

@@ -1,0 +1,209 @@
+// Plans and slices from their text, pulled straight into their structs. A member that is unknown or
+// missing, or a value out of range, is refused: half a plan is none.
+package import OrderedJSON
+import Storage
+
+extension PlanCodec {
+  /// Reads one job's line.
+  package static func decodeSlice(_ bytes: [UInt8]) throws(PlanError) -> JobSlice {
+    var reader = try JSONReader.of(bytes)
+    let line = try readLine(&reader)
+    try reader.end()
+    return JobSlice(job: line.job, inputs: line.inputs.map(\.file), options: line.options)
+  }
+
+  /// Reads a whole plan.json.
+  package static func decode(_ bytes: [UInt8]) throws(PlanError) -> MergePlan {
+    var reader = try JSONReader.of(bytes)
+    var plan = MergePlan(
+      basePath: "", options: MergeOptions(), inputs: [], adapters: [], jobs: [], hasIndex: false,
+      configChanges: [], setAside: [], warnings: [])
+    var missing = RequiredMembers([
+      "plan", "contract", "base", "options", "adapters", "inputs", "hasIndex", "configChanges",
+      "setAside", "warnings", "jobs",
+    ])
+    try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
+      switch key {
+      case "plan": try readFormat(&reader)
+      case "contract":
+        let contract = try reader.text()
+        guard contract == "f32-once" else { throw .invalid(member: key, found: contract) }
+      case "base": plan.basePath = try reader.text()
+      case "options": plan.options = try readOptions(&reader)
+      case "adapters":
+        plan.adapters = try reader.list { r throws(PlanError) in try readAdapter(&r) }
+      case "inputs":
+        plan.inputs = try reader.list { r throws(PlanError) in try readInput(&r).file }
+      case "hasIndex": plan.hasIndex = try reader.flag(key)
+      case "configChanges":
+        plan.configChanges = try reader.list { r throws(PlanError) in try readChange(&r) }
+      case "setAside": plan.setAside = try reader.list { r throws(PlanError) in try r.text() }
+      case "warnings": plan.warnings = try reader.list { r throws(PlanError) in try r.text() }
+      case "jobs": plan.jobs = try reader.list { r throws(PlanError) in try readJob(&r) }
+      default: throw .unknown(member: key)
+      }
+    }
+    try missing.check()
+    try reader.end()
+    try check(plan)
+    return plan
+  }
+
+  /// What a line holds; `place` is an input's index in the whole plan.
+  private struct Line {
+    var job: MergeJob
+    var inputs: [(file: InputFile, place: Int?)]
+    var options: MergeOptions
+  }
+
+  private static func readLine(_ reader: inout JSONReader) throws(PlanError) -> Line {
+    var line = Line(
+      job: MergeJob(id: 0, shardName: "", recipes: [], headerByteCount: 0, byteCount: 0),
+      inputs: [], options: MergeOptions())
+    var missing = RequiredMembers([
+      "plan", "job", "shard", "headerByteCount", "byteCount", "options", "inputs", "recipes",
+    ])
+    try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
+      switch key {
+      case "plan": try readFormat(&reader)
+      case "job": line.job.id = try reader.count(key)
+      case "shard": line.job.shardName = try reader.text()
+      case "headerByteCount": line.job.headerByteCount = try reader.size(key)
+      case "byteCount": line.job.byteCount = try reader.size(key)
+      case "options": line.options = try readOptions(&reader)
+      case "inputs":
+        line.inputs = try reader.list { r throws(PlanError) in try readInput(&r) }
+      case "recipes":
+        line.job.recipes = try reader.list { r throws(PlanError) in try readRecipe(&r) }
+      default: throw .unknown(member: key)
+      }
+    }
+    try missing.check()
+    guard Path.staysInside(line.job.shardName) else {
+      throw .invalid(member: "shard", found: "\"\(line.job.shardName)\"")
+    }
+    let fileCount = line.inputs.count
+    for recipe in line.job.recipes {
+      for file in recipe.files where file >= fileCount {
+        throw .invalid(member: "recipes", found: "reading input \(file) of \(fileCount)")
+      }
+    }
+    return line
+  }
+
+  /// A job whose recipes count in the whole plan's inputs again.
+  private static func readJob(_ reader: inout JSONReader) throws(PlanError) -> MergeJob {
+    var line = try readLine(&reader)
+    var places: [Int] = []
+    for input in line.inputs {
+      guard let place = input.place else { throw .missing(member: "index") }
+      places.append(place)
+    }
+    for index in line.job.recipes.indices { line.job.recipes[index].renumber(places) }
+    return line.job
+  }
+
+  /// What no single line can show to be wrong.
+  private static func check(_ plan: MergePlan) throws(PlanError) {
+    for (index, job) in plan.jobs.enumerated() {
+      guard job.id == index else { throw .invalid(member: "job", found: "\(job.id)") }
+      for recipe in job.recipes {
+        for file in recipe.files where file >= plan.inputs.count {
+          throw .invalid(member: "index", found: "\(file)")
+        }
+        for update in recipe.updates where update.adapter >= plan.adapters.count {
+          throw .invalid(member: "adapter", found: "\(update.adapter)")
+        }
+      }
+    }
+    for case .adapter(let adapter) in plan.inputs.lazy.map(\.role)
+    where adapter >= plan.adapters.count { throw .invalid(member: "role", found: "\(adapter)") }
+  }
+
+  // MARK: The head's parts
+
+  private static func readFormat(_ reader: inout JSONReader) throws(PlanError) {
+    let found = try reader.count("plan")
+    guard found == format else { throw .version(found: found, expected: format) }
+  }
+
+  /// Reads what `write` wrote of the options.
+  package static func readOptions(
+    _ reader: inout JSONReader
+  ) throws(PlanError) -> MergeOptions {
+    var options = MergeOptions()
+    var missing = RequiredMembers(["layout", "maxShardByteCount", "dtype", "digest", "nonFinite"])
+    try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
+      switch key {
+      case "layout": options.layout = try reader.choice(key)
+      case "maxShardByteCount":
+        options.maxShardByteCount = reader.null() ? nil : try reader.size(key)
+      case "dtype": options.dtype = try reader.choice(key)
+      case "digest":
+        let algorithm: DigestAlgorithm = try reader.choice(key)
+        options.digest = algorithm.rawValue
+      case "nonFinite": options.nonFinite = try reader.choice(key)
+      default: throw .unknown(member: key)
+      }
+    }
+    try missing.check()
+    return options
+  }
+
+  private static func readAdapter(_ reader: inout JSONReader) throws(PlanError) -> PlannedAdapter {
+    var adapter = PlannedAdapter(path: "", strength: 1, kind: "", configDigest: "")
+    var missing = RequiredMembers(["path", "strength", "kind", "configDigest"])
+    try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
+      switch key {
+      case "path": adapter.path = try reader.text()
+      case "strength": adapter.strength = try reader.double(key)
+      case "kind": adapter.kind = try reader.text()
+      case "configDigest": adapter.configDigest = try reader.text()
+      default: throw .unknown(member: key)
+      }
+    }
+    try missing.check()
+    return adapter
+  }
+
+  private static func readInput(
+    _ reader: inout JSONReader
+  ) throws(PlanError) -> (file: InputFile, place: Int?) {
+    var input = InputFile(
+      role: .base, path: "", name: "", byteCount: 0, modified: 0, headerDigest: "")
+    var place: Int?
+    var missing = RequiredMembers([
+      "role", "path", "name", "byteCount", "modified", "headerDigest",
+    ])
+    try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
+      switch key {
+      case "index": place = try reader.count(key)
+      case "role":
+        let role = try reader.whole()
+        guard role >= -1 else { throw .invalid(member: key, found: "\(role)") }
+        input.role = role < 0 ? .base : .adapter(Int(role))
+      case "path": input.path = try reader.text()
+      case "name": input.name = try reader.text()
+      case "byteCount": input.byteCount = try reader.size(key)
+      case "modified": input.modified = try reader.whole()
+      case "headerDigest": input.headerDigest = try reader.text()
+      default: throw .unknown(member: key)
+      }
+    }
+    try missing.check()
+    return (input, place)
+  }
+
+  private static func readChange(_ reader: inout JSONReader) throws(PlanError) -> ConfigChange {
+    let change = try reader.tree()
+    guard let parts = change.elements, parts.count == 2, let path = parts[0].elements,
+      let value = parts[1].text
+    else { throw .invalid(member: "configChanges", found: change.compact) }
+    return ConfigChange(path: path.compactMap(\.text), value: value)
+  }
+}

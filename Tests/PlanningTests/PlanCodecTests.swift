@@ -1,0 +1,282 @@
+// plan.json there and back: every rule, every option, slices on their own, and the words for what
+// changed.
+import OrderedJSON
+import Safetensors
+import Storage
+import Testing
+
+@testable import Planning
+
+struct PlanCodecTests {
+  // MARK: Round trips
+
+  @Test func `a plan with every rule reads back equal`() throws {
+    let plan = TinyPlan.everyRule
+    let encoded = PlanCodec.encode(plan)
+    #expect(try PlanCodec.decode(encoded.bytes) == plan)
+    #expect(encoded.digest == Digest.xxh3(encoded.bytes))
+  }
+
+  @Test func `the text is valid JSON and the same every time`() throws {
+    let encoded = PlanCodec.encode(TinyPlan.everyRule)
+    let tree = try JSON(parsing: encoded.bytes)
+    #expect(tree["plan"]?.int == 1)
+    #expect(tree["contract"]?.text == "f32-once")
+    #expect(tree["jobs"]?.elements?.count == 2)
+    #expect(PlanCodec.encode(TinyPlan.everyRule) == encoded)
+  }
+
+  @Test func `a plan without jobs reads back`() throws {
+    var plan = TinyPlan.everyRule
+    plan.jobs = []
+    plan.adapters = []
+    plan.inputs = []
+    #expect(try PlanCodec.decode(PlanCodec.encode(plan).bytes) == plan)
+  }
+
+  @Test(arguments: MergeOptions.Layout.allCases, MergeOptions.OutputDType.allCases)
+  func `every option reads back`(
+    layout: MergeOptions.Layout, dtype: MergeOptions.OutputDType
+  ) throws {
+    var plan = TinyPlan.everyRule
+    plan.options.layout = layout
+    plan.options.dtype = dtype
+    plan.options.maxShardByteCount = layout == .layers ? nil : 5_000_000_000
+    plan.options.digest = "sha256"
+    plan.options.nonFinite = .keep
+    #expect(try PlanCodec.decode(PlanCodec.encode(plan).bytes).options == plan.options)
+  }
+
+  @Test(arguments: [
+    0.1, 1.0 / 3, 16 / 2.8284271247461903, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1e16, 123456789,
+    .infinity, -.infinity,
+  ])
+  func `a double reads back to the same bits`(value: Double) throws {
+    var plan = TinyPlan.everyRule
+    plan.adapters[0].strength = value
+    let back = try PlanCodec.decode(PlanCodec.encode(plan).bytes).adapters[0].strength
+    #expect(back.bitPattern == value.bitPattern)
+  }
+
+  // MARK: Slices
+
+  @Test func `a slice decodes alone with only the inputs it reads`() throws {
+    let plan = TinyPlan.everyRule
+    let encoded = PlanCodec.encode(plan)
+    #expect(encoded.slices.count == 2)
+    for (index, place) in encoded.slices.enumerated() {
+      let bytes = Array(encoded.bytes[Int(place.offset)..<Int(place.offset + place.byteCount)])
+      #expect(Digest.xxh3(bytes).description == place.digest)
+      #expect(bytes.first == UInt8(ascii: "{") && bytes.last == UInt8(ascii: "}"))
+      #expect(!bytes.contains(UInt8(ascii: "\n")))
+      let slice = try PlanCodec.decodeSlice(bytes)
+      #expect(slice.options == plan.options)
+      #expect(slice.job.id == index)
+      for (recipe, planned) in zip(slice.job.recipes, plan.jobs[index].recipes) {
+        #expect(recipe.files.map { slice.inputs[$0] } == planned.files.map { plan.inputs[$0] })
+        #expect(recipe.name == planned.name)
+      }
+    }
+    let second = encoded.slices[1]
+    let slice = try PlanCodec.decodeSlice(
+      Array(encoded.bytes[Int(second.offset)..<Int(second.offset + second.byteCount)]))
+    #expect(slice.inputs == [plan.inputs[1]])
+    #expect(slice.job.recipes[0].source.file == 0)
+  }
+
+  // MARK: Refusals
+
+  @Test(arguments: [
+    (#""columns":4"#, #""columns":-4"#, #"member "columns" cannot be -4"#),
+    (#""rows":[0,8]"#, #""rows":[8,0]"#, #"member "rows" cannot be [8, 0]"#),
+    (#""shape":[8,4]"#, #""shape":[8,4e2]"#, nil),
+    (
+      #""shape":[8,4]"#, #""shape":[4611686018427387904,4]"#,
+      #"member "shape" cannot be [4611686018427387904, 4]"#
+    ),
+    (
+      #""source":[0,1024,"BF16",32]"#, #""source":[0,1024,"BF17",32]"#,
+      #"member "source" cannot be "BF17""#
+    ),
+    (
+      #""source":[0,1024,"BF16",32]"#, #""source":[9,1024,"BF16",32]"#,
+      #"member "recipes" cannot be reading input 9 of 2"#
+    ),
+    (
+      #""source":[0,1024,"BF16",32]"#, #""source":[0,1024]"#,
+      #"member "source" cannot be a list of 2 values"#
+    ),
+    (#""rank":8,"#, "", #"member "rank" is missing"#),
+    (#""rank":8,"#, #""rank":8,"fast":true,"#, #"member "fast" is unknown"#),
+    (#""shard":"model-0"#, #""shard":"../model-0"#, nil),
+    (#""layout":"layers""#, #""layout":"rows""#, #"member "layout" cannot be "rows""#),
+    (
+      #"{"plan":1,"contract""#, #"{"plan":2,"contract""#,
+      "written in format 2, this shardweld reads format 1; use the same version of shardweld "
+        + "everywhere"
+    ),
+    (#""contract":"f32-once""#, #""contract":"f64""#, #"member "contract" cannot be f64"#),
+    (#""warnings":["#, #""warnings":"#, nil),
+    (#""index":1"#, #""index":77"#, #"member "index" cannot be 77"#),
+    (#""adapter":1,"#, #""adapter":7,"#, #"member "adapter" cannot be 7"#),
+    (#""job":1"#, #""job":0"#, #"member "job" cannot be 0"#),
+    (#""hasIndex":true"#, #""hasIndex":1"#, #"member "hasIndex" cannot be 1"#),
+  ])
+  func `a damaged plan is refused`(text: String, damage: String, sentence: String?) throws {
+    let whole = String(decoding: PlanCodec.encode(TinyPlan.everyRule).bytes, as: UTF8.self)
+    let (front, back) = try #require(TinyPlan.split(whole, at: text))
+    let error = #expect(throws: PlanError.self) {
+      try PlanCodec.decode(Array((front + damage + back).utf8))
+    }
+    if let sentence { #expect(error?.sentence == sentence) }
+  }
+
+  @Test func `a plan cut short is refused`() throws {
+    let bytes = PlanCodec.encode(TinyPlan.everyRule).bytes
+    let error = #expect(throws: PlanError.self) {
+      try PlanCodec.decode(Array(bytes.dropLast(4)))
+    }
+    #expect(error?.sentence == "\",\" or the end of the list expected at byte \(bytes.count - 4)")
+  }
+
+  // MARK: Differences
+
+  @Test func `equal plans have no difference`() {
+    #expect(PlanCodec.difference(onDisk: TinyPlan.everyRule, now: TinyPlan.everyRule) == nil)
+  }
+
+  @Test func `a difference is named as the user knows it`() {
+    func sentence(_ change: (inout MergePlan) -> Void) -> String? {
+      var now = TinyPlan.everyRule
+      change(&now)
+      return PlanCodec.difference(onDisk: TinyPlan.everyRule, now: now)
+    }
+    #expect(sentence { $0.basePath = "/c" } == "--base was /models/base, is now /c")
+    #expect(sentence { $0.options.layout = .source } == "--layout was layers, is now source")
+    #expect(
+      sentence { $0.options.maxShardByteCount = 99 } == "--max-shard-size was auto, is now 99")
+    #expect(sentence { $0.options.dtype = .f16 } == "--dtype was keep, is now f16")
+    #expect(sentence { $0.options.digest = "sha256" } == "--digest was xxh3, is now sha256")
+    #expect(sentence { $0.options.nonFinite = .keep } == "--nonfinite was refuse, is now keep")
+    #expect(
+      sentence { $0.adapters[0].strength = 0.5 }
+        == "adapter 1 (/a/b): strength was 1.0, is now 0.5")
+    #expect(sentence { $0.adapters[1].path = "/a/d" } == "adapter 2 was /a/c, is now /a/d")
+    #expect(
+      sentence { $0.adapters[1].configDigest = "xxh3:1" }
+        == "adapter 2 (/a/c): its config was modified since the merge began")
+    #expect(sentence { $0.adapters.removeLast() } == "adapter 2 (/a/c) is no longer given")
+    #expect(
+      sentence { $0.adapters.append($0.adapters[0]) }
+        == "adapter 3 (/a/b) was not given when the merge began")
+    #expect(
+      sentence { $0.inputs[1].modified += 1 }
+        == "base file model-00002-of-00002.safetensors: modified since the merge began")
+    #expect(
+      sentence { $0.inputs[1].headerDigest = "xxh3:0" }
+        == "base file model-00002-of-00002.safetensors: modified since the merge began")
+    #expect(
+      sentence { $0.inputs[0].byteCount = 7 }
+        == "base file model-00001-of-00002.safetensors: had 4096 bytes when the merge began, "
+        + "has 7 now")
+    #expect(
+      sentence { $0.inputs[2].path = "/x" }
+        == "adapter 1 file adapter_model.safetensors: was at /a/b/adapter_model.safetensors, "
+        + "is now at /x")
+    #expect(
+      sentence { $0.inputs[2].name = "x" }
+        == "adapter 1 file adapter_model.safetensors: removed since the merge began")
+    #expect(
+      sentence {
+        $0.inputs.append($0.inputs[0])
+        $0.inputs[3].name = "extra.safetensors"
+      } == "base file extra.safetensors: added since the merge began")
+    #expect(
+      sentence { $0.jobs.removeLast() }
+        == "this version of shardweld plans the same merge differently")
+  }
+
+  // MARK: Attempt records
+
+  @Test func `an attempt's record reads back equal`() throws {
+    let record = AttemptRecord(
+      attempt: AttemptID(job: 12, epoch: 3, attempt: 1), byteCount: 1 << 40,
+      digest: TinyPlan.digest(1),
+      tensors: [TensorDigests(output: TinyPlan.digest(2), source: TinyPlan.digest(3))],
+      host: "n\"1", processID: 77, milliseconds: 1200, kernel: "avx2")
+    #expect(try AttemptRecord.decode(record.encode()) == record)
+  }
+
+  @Test func `an attempt's record without its digest is refused`() throws {
+    let error = #expect(throws: PlanError.self) {
+      try AttemptRecord.decode(Array(#"{"attempt":[1,2,3],"byteCount":1}"#.utf8))
+    }
+    #expect(error?.sentence == #"member "digest" is missing"#)
+    let other = #expect(throws: PlanError.self) {
+      try AttemptRecord.decode(Array(#"{"digest":"xxh3:zz"}"#.utf8))
+    }
+    #expect(other?.sentence == #"member "digest" cannot be "xxh3:zz""#)
+  }
+}
+
+/// A plan of two jobs that holds each rule once.
+enum TinyPlan {
+  static func digest(_ seed: UInt8) -> String { Digest.xxh3([seed]).description }
+
+  static func split(_ text: String, at part: String) -> (String, String)? {
+    guard let range = text.firstRange(of: part) else { return nil }
+    return (String(text[..<range.lowerBound]), String(text[range.upperBound...]))
+  }
+
+  static var everyRule: MergePlan {
+    func base(_ number: Int) -> InputFile {
+      let name = "model-0000\(number)-of-00002.safetensors"
+      return InputFile(
+        role: .base, path: "/models/base/" + name, name: name, byteCount: 4096,
+        modified: 1_700_000_000_000_000_001, headerDigest: digest(UInt8(number)))
+    }
+    let factor = Factor(file: 2, offset: 96, dtype: .f32, rowStride: 8, columnStride: 1)
+    let product = LowRank(left: factor, right: factor, rank: 8, scale: 1.0 / 3)
+    let tensor = TensorBytes(file: 2, offset: 352, dtype: .bf16, elementCount: 8)
+    let rules: [Rule] = [
+      .lowRank(product), .dora(product, magnitude: tensor, axis: .column, strength: 0.7),
+      .add(tensor, scale: 0.1), .replace(tensor, strength: 1),
+      .replaceRows([0, 7, 3], tensor, strength: 0.25),
+    ]
+    let updates = rules.enumerated().map { index, rule in
+      Update(
+        window: Window(rows: 0..<8, columns: 0..<4), rule: rule, adapter: index == 4 ? 1 : 0,
+        tensorNames: ["base_model.model.q.lora_A.weight", "é\n\"\\"], origin: "alpha 16 / r 8")
+    }
+    func recipe(_ name: String, file: Int, _ updates: [Update]) -> TensorRecipe {
+      TensorRecipe(
+        name: name, dtype: .bf16, shape: [8, 4], columns: 4, offset: 0,
+        source: TensorBytes(file: file, offset: 1024, dtype: .bf16, elementCount: 32),
+        updates: updates)
+    }
+    return MergePlan(
+      basePath: "/models/base", options: MergeOptions(),
+      inputs: [
+        base(1), base(2),
+        InputFile(
+          role: .adapter(0), path: "/a/b/adapter_model.safetensors",
+          name: "adapter_model.safetensors", byteCount: 999, modified: -5,
+          headerDigest: digest(9)),
+      ],
+      adapters: [
+        PlannedAdapter(path: "/a/b", strength: 1, kind: "LORA", configDigest: digest(4)),
+        PlannedAdapter(path: "/a/c", strength: 0.7, kind: "LORA", configDigest: digest(5)),
+      ],
+      jobs: [
+        MergeJob(
+          id: 0, shardName: "model-00001-of-00002.safetensors",
+          recipes: [recipe("a.weight", file: 0, updates)], headerByteCount: 128, byteCount: 192),
+        MergeJob(
+          id: 1, shardName: "model-00002-of-00002.safetensors",
+          recipes: [recipe("b.weight", file: 1, [])], headerByteCount: 128, byteCount: 192),
+      ],
+      hasIndex: true,
+      configChanges: [ConfigChange(path: ["text_config", "torch_dtype"], value: "\"float16\"")],
+      setAside: ["x: a copy PEFT saved along"], warnings: ["w"])
+  }
+}
