@@ -1,0 +1,49 @@
+// Every loop once. Included by one source file per instruction set, inside that set's target
+// attribute, with
+//   CK(name)      the loop's name in this set
+//   CK_VECTOR     bytes of a vector register
+//   CK_VECTORS    vectors of a panel worked on at once
+//   CK_ROWS       rows worked on at once; divides CK_LEFT_ROWS
+//   CK_HAS_F16    1 where the CPU converts F16 itself
+// Contraction is off: only __builtin_*fma fuses, so that each set rounds at the same places.
+#include <stdint.h>
+#include <stddef.h>
+
+#pragma STDC FP_CONTRACT OFF
+
+#define CK_INLINE static inline __attribute__((always_inline))
+#define CK_COPY(to, from, count) __builtin_memcpy((to), (from), (count))
+
+#include "convert.h"
+
+#define REAL float
+#define KIND(name) CK(name##_f32)
+#include "product.h"
+#include "elementwise.h"
+#undef REAL
+#undef KIND
+
+#define REAL double
+#define KIND(name) CK(name##_f64)
+#include "product.h"
+#include "elementwise.h"
+#undef REAL
+#undef KIND
+
+#define CK_BOTH(name) {CK(name##_f32), CK(name##_f64)}
+
+const struct ck_table CK(table) = {
+    .widen = {{CK(widen_bf16_f32), CK(widen_f16_f32), CK(widen_f32_f32), CK(widen_f64_f32)},
+              {CK(widen_bf16_f64), CK(widen_f16_f64), CK(widen_f32_f64), CK(widen_f64_f64)}},
+    .narrow = {{CK(narrow_f32_bf16), CK(narrow_f32_f16), CK(narrow_f32_f32), CK(narrow_f32_f64)},
+               {CK(narrow_f64_bf16), CK(narrow_f64_f16), CK(narrow_f64_f32), CK(narrow_f64_f64)}},
+    .add_product = CK_BOTH(add_product),
+    .sum_product = CK_BOTH(sum_product),
+    .add_scaled = CK_BOTH(add_scaled),
+    .lerp = CK_BOTH(lerp),
+    .scale = CK_BOTH(scale),
+    .scale_each = CK_BOTH(scale_each),
+    .row_squares = CK_BOTH(row_squares),
+    .column_squares = CK_BOTH(column_squares),
+    .count_beyond = CK_BOTH(count_beyond),
+};

@@ -1,0 +1,70 @@
+// What the coordinator's machine hears and what it orders. The shell turns sockets, signals and the
+// disk thread's answers into events, and carries out directives in the order they are given.
+package import Messaging
+package import Planning
+
+extension CoordinatorMachine {
+  /// Something that happened.
+  package enum Event: Equatable, Sendable {
+    /// A worker's words, its key checked.
+    case message(WorkerMessage, Envelope, from: WorkerID)
+    /// A local worker's process ended, or its host is known to be dead.
+    case workerGone(host: String, processID: Int)
+    /// No worker is left and none will come: the run cannot go on.
+    case noMoreWorkers(reason: String)
+    /// Time passes; sent a few times each second.
+    case tick
+    /// Someone asked to stop.
+    case stop(reason: String)
+
+    /// Answers `check`: the file has the planned size and header, and its record is the writer's.
+    case checked(AttemptID)
+    case checkFailed(AttemptID, reason: String)
+    /// Answers `commit`: the record is durable and the shard has its final name.
+    case committed(AttemptID)
+    case commitFailed(AttemptID, reason: String, noSpace: Bool)
+    /// Answers `publish`.
+    case published
+    case publishFailed(reason: String, noSpace: Bool)
+  }
+
+  /// Something to be done.
+  package enum Directive: Equatable, Sendable {
+    case send(CoordinatorMessage, Envelope, to: WorkerID)
+    /// Look at an attempt's size, header and record.
+    case check(AttemptID, byteCount: Int64, digest: String, recordDigest: String)
+    /// Record the attempt as the job's, durably, and give the shard its final name. `readBackBy` is
+    /// empty where nobody read it back.
+    case commit(AttemptID, readBackBy: String)
+    /// Nothing will be made of this attempt: remove its files.
+    case discard(AttemptID)
+    /// All jobs are committed: write what remains and rename the whole.
+    case publish
+    /// For the history that people read.
+    case note(Note)
+    /// The last directive.
+    case end(End)
+  }
+
+  /// A line of history.
+  package struct Note: Equatable, Sendable {
+    package enum Kind: String, Equatable, Sendable {
+      case joined, assigned, merged, readBack, committed, failed, mismatch, handedBack, withdrawn
+      case lost, left, ending
+    }
+    package var kind: Kind
+    package var attempt: AttemptID?
+    /// `host/processID`, or empty.
+    package var worker: String
+    /// A sentence, or empty.
+    package var text: String
+  }
+
+  /// How the run ended.
+  package enum End: Equatable, Sendable {
+    case finished
+    /// Cleanly, with work left: run again to go on.
+    case stopped(reason: String)
+    case failed(reasons: [String])
+  }
+}

@@ -1,0 +1,12 @@
+/// How far a run is, for display.
+package struct ProgressSnapshot: Equatable, Sendable {
+  package var jobsDone: Int
+  package var jobsTotal: Int
+  /// Bytes of finished shards, and of unfinished ones as far as their writers have come.
+  package var bytesDone: Int64
+  package var bytesTotal: Int64
+  /// Workers heard from within the lease.
+  package var workers: Int
+  /// `waiting for workers`, `merging`, `finishing`, `publishing`, `stopping`.
+  package var phase: String
+}

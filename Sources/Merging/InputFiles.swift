@@ -1,0 +1,57 @@
+// The files a job reads: opened once, compared with the plan before the first byte and after the
+// last, read by any number of threads.
+import Planning
+import Storage
+
+/// A job's inputs, open.
+final class InputFiles {
+  /// A file that can be kept in an array.
+  private final class Handle {
+    let file: File
+    init(_ file: consuming File) { self.file = file }
+  }
+
+  private let inputs: [InputFile]
+  private let handles: [Handle]
+
+  /// Opens every input and refuses one that is not as planned.
+  init(_ inputs: [InputFile]) throws(MergingError) {
+    var handles: [Handle] = []
+    for input in inputs {
+      handles.append(try MergingError.storage { () throws(StorageError) in
+        Handle(try File.open(input.path))
+      })
+    }
+    self.inputs = inputs
+    self.handles = handles
+    try compare()
+  }
+
+  /// Compares size and modified time of every input with the plan.
+  func compare() throws(MergingError) {
+    for (input, handle) in zip(inputs, handles) {
+      let status = try MergingError.storage { () throws(StorageError) in
+        try handle.file.status()
+      }
+      guard status.byteCount == input.byteCount, status.modified == input.modified else {
+        throw .inputChanged(
+          path: input.path,
+          expected: .init(byteCount: input.byteCount, modified: input.modified),
+          found: .init(byteCount: status.byteCount, modified: status.modified))
+      }
+    }
+  }
+
+  var count: Int { inputs.count }
+
+  func byteCount(of file: Int) -> Int64 { inputs[file].byteCount }
+
+  /// Fills the buffer with a file's bytes from `offset`.
+  func read(
+    _ file: Int, into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
+  ) throws(MergingError) {
+    try MergingError.storage { () throws(StorageError) in
+      try unsafe handles[file].file.read(into: buffer, at: offset)
+    }
+  }
+}

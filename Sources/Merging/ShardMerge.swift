@@ -1,0 +1,125 @@
+// One job: recipes in, one shard file out. The file is this process's alone: created exclusively,
+// reserved, written in file order from the front, flushed with its folder, or removed.
+//
+// Order of one tensor: norms (DoRA only) → right factors into memory → tiles, each read, made, digested
+// in order, written. The bytes depend on the slice alone, not on threads, memory or CPU.
+import Kernels
+package import Planning
+import Safetensors
+package import Storage
+
+/// What a finished shard is.
+package struct MergedShard: Equatable, Sendable {
+  /// Of the whole file, its header included.
+  package var byteCount: Int64
+  /// Of the whole file, in the algorithm the options name.
+  package var digest: Digest
+  /// Of each recipe in order, in XXH3.
+  package var tensors: [TensorDigests]
+
+  package init(byteCount: Int64, digest: Digest, tensors: [TensorDigests]) {
+    self.byteCount = byteCount
+    self.digest = digest
+    self.tensors = tensors
+  }
+}
+
+/// Merges the tensors of one job.
+package struct ShardMerge {
+  private let slice: JobSlice
+  private let budget: TileBudget
+
+  package init(slice: JobSlice, threads: Int, memoryByteCount: Int64) {
+    self.init(
+      slice: slice, budget: TileBudget(memoryByteCount: memoryByteCount, threads: threads))
+  }
+
+  /// With a split of one's own; it never changes a byte.
+  package init(slice: JobSlice, budget: TileBudget) {
+    self.slice = slice
+    self.budget = budget
+  }
+
+  /// Creates `path` exclusively, writes the whole shard, and returns when it and its folder are
+  /// flushed.
+  ///
+  /// `progress` is told the bytes of tensors done so far, at least every few megabytes and always on
+  /// the caller's thread; where it says false the merge stops. After any failure `path` is gone.
+  package func run(
+    to path: String, progress: (Int64) -> Bool
+  ) throws(MergingError) -> MergedShard {
+    let context = try open()
+    let header = try header()
+    let file = try MergingError.storage { () throws(StorageError) in try File.create(path) }
+    do throws(MergingError) {
+      try MergingError.storage { () throws(StorageError) in
+        try file.reserve(byteCount: slice.job.byteCount)
+        try file.write(header, at: 0)
+      }
+      let output = ShardOutput(file, headerByteCount: header.count, algorithm: algorithm)
+      output.digest(header)
+      let run = ShardRun(context, output, path: path)
+      var tensors: [TensorDigests] = []
+      for recipe in slice.job.recipes { tensors.append(try run.merge(recipe, progress)) }
+      try context.inputs.compare()
+      let digest = try output.finish()
+      try MergingError.storage { () throws(StorageError) in
+        try Folder.flush(Path.parent(path))
+      }
+      return MergedShard(byteCount: slice.job.byteCount, digest: digest, tensors: tensors)
+    } catch {
+      // The first failure is the one to tell; a file that cannot be removed is nobody's shard.
+      do throws(StorageError) { try Folder.removeTree(path) } catch {}
+      throw error
+    }
+  }
+
+  /// The digests of one recipe's bytes, made anew and not written.
+  package func digest(ofRecipe index: Int) throws(MergingError) -> TensorDigests {
+    let run = ShardRun(try open(), nil, path: slice.job.shardName)
+    return try run.merge(slice.job.recipes[index]) { _ in true }
+  }
+
+  private var algorithm: DigestAlgorithm {
+    DigestAlgorithm(rawValue: slice.options.digest) ?? .xxh3
+  }
+
+  private func open() throws(MergingError) -> MergeContext {
+    let set: InstructionSet
+    switch InstructionSet.selection {
+    case .success(let selected): set = selected
+    case .failure(let error): throw .instructionSet(error)
+    }
+    let inputs = try InputFiles(slice.inputs)
+    for recipe in slice.job.recipes { try recipe.check(inputs) }
+    return MergeContext(
+      inputs: inputs, kernels: KernelTable(set), budget: budget,
+      keepsNonFinite: slice.options.nonFinite == .keep)
+  }
+
+  /// The shard's header; refuses a job whose sizes or offsets are not those of its recipes.
+  private func header() throws(MergingError) -> [UInt8] {
+    let job = slice.job
+    let header = ShardLayout.header(
+      job.recipes.map { (name: $0.name, dtype: $0.dtype, shape: $0.shape) })
+    guard header.count == job.headerByteCount else {
+      throw .unfitJob(
+        shard: job.shardName, expectedByteCount: job.headerByteCount,
+        foundByteCount: Int64(header.count))
+    }
+    var offset: Int64 = 0
+    for recipe in job.recipes {
+      guard recipe.offset == offset else {
+        throw .unfitJob(
+          shard: job.shardName, expectedByteCount: recipe.offset, foundByteCount: offset)
+      }
+      offset += recipe.byteCount
+    }
+    guard offset + job.headerByteCount == job.byteCount else {
+      throw .unfitJob(
+        shard: job.shardName, expectedByteCount: job.byteCount,
+        foundByteCount: offset + job.headerByteCount)
+    }
+    return header
+  }
+}

@@ -1,0 +1,118 @@
+// The tensors of a job one after the other, with the memory they share.
+import Planning
+import Safetensors
+import Storage
+
+/// A shard on its way: what its tensors share, and how far it is.
+final class ShardRun {
+  private let context: MergeContext
+  /// Nil where bytes are digested and not written.
+  private let output: ShardOutput?
+  private let path: String
+  private let benches: [Workbench]
+  private let panels: PanelStore
+  private var doneByteCount: Int64 = 0
+
+  // The tensor being merged: changed at the gate of its tiles only.
+  private var outputDigester: Digester?
+  private var sourceDigester: Digester?
+
+  init(_ context: MergeContext, _ output: ShardOutput?, path: String) {
+    self.context = context
+    self.output = output
+    self.path = path
+    benches = (0..<context.budget.threads).map { _ in Workbench(context.budget) }
+    panels = PanelStore(byteCount: context.budget.panelByteCount)
+  }
+
+  /// Makes one tensor's bytes, digests and writes them.
+  func merge(
+    _ recipe: TensorRecipe, _ progress: (Int64) -> Bool
+  ) throws(MergingError) -> TensorDigests {
+    outputDigester = Digester(.xxh3)
+    sourceDigester = recipe.isCopy ? nil : Digester(.xxh3)
+    func report(_ byteCount: Int64) throws(MergingError) {
+      guard progress(doneByteCount + byteCount) else { throw .stopped(path: path) }
+    }
+    if recipe.isCopy { try copy(recipe, report) } else { try compute(recipe, report) }
+    try report(recipe.byteCount)
+    doneByteCount += recipe.byteCount
+    let output = outputDigester.take()!.finish().description
+    let source = sourceDigester.take()?.finish().description ?? output
+    return TensorDigests(output: output, source: source)
+  }
+
+  /// Copies a tensor's bytes in blocks, in any dtype.
+  private func copy(
+    _ recipe: TensorRecipe, _ report: (Int64) throws(MergingError) -> Void
+  ) throws(MergingError) {
+    let budget = context.budget
+    let most = min(budget.tileByteCount, TileBudget.streamByteCount)
+    let block = { (tile: Int) in
+      let start = Int64(tile) * Int64(most)
+      return (start, Int(min(Int64(most), recipe.byteCount - start)))
+    }
+    let bytes = { (thread: Int, tile: Int) in
+      unsafe UnsafeMutableRawBufferPointer(
+        rebasing: self.benches[thread].source.bytes[..<block(tile).1])
+    }
+    let line = TileLine(
+      count: Int((recipe.byteCount + Int64(most) - 1) / Int64(most)), threads: budget.threads,
+      prepare: { (thread, tile) throws(MergingError) in
+        try unsafe self.context.inputs.read(
+          recipe.source.file, into: bytes(thread, tile), at: recipe.source.offset + block(tile).0)
+      },
+      pass: { (thread, tile) in
+        unsafe self.digestOutput(UnsafeRawBufferPointer(bytes(thread, tile)))
+      },
+      store: { (thread, tile) throws(MergingError) in
+        try unsafe self.output?.write(
+          UnsafeRawBufferPointer(bytes(thread, tile)), at: recipe.offset + block(tile).0)
+      })
+    try line.run { (tile) throws(MergingError) in try report(block(tile).0) }
+  }
+
+  /// Makes a tensor tile by tile.
+  private func compute(
+    _ recipe: TensorRecipe, _ report: (Int64) throws(MergingError) -> Void
+  ) throws(MergingError) {
+    let tensor = TensorMerge(recipe, context, panels)
+    try tensor.findNorms(benches) { (_) throws(MergingError) in try report(0) }
+    for span in tensor.spans {
+      try panels.hold(span.held, of: tensor, benches[0])
+      let first = span.tiles.lowerBound
+      let line = TileLine(
+        count: span.tiles.count, threads: context.budget.threads,
+        prepare: { (thread, tile) throws(MergingError) in
+          try tensor.makeTile(tensor.grid[first + tile], self.benches[thread])
+        },
+        pass: { (thread, tile) in
+          let tile = tensor.grid[first + tile]
+          unsafe self.digestSource(
+            UnsafeRawBufferPointer(tensor.sourceBytes(of: tile, self.benches[thread])))
+          unsafe self.digestOutput(
+            UnsafeRawBufferPointer(tensor.outputBytes(of: tile, self.benches[thread])))
+        },
+        store: { (thread, tile) throws(MergingError) in
+          let tile = tensor.grid[first + tile]
+          let element = tile.rows.lowerBound * recipe.columns + tile.columns.lowerBound
+          try unsafe self.output?.write(
+            UnsafeRawBufferPointer(tensor.outputBytes(of: tile, self.benches[thread])),
+            at: recipe.offset + Int64(element) * Int64(recipe.dtype.byteCount))
+        })
+      try line.run { (tile) throws(MergingError) in
+        let rows = tensor.grid[first + tile].rows.lowerBound
+        try report(Int64(rows * recipe.columns) * Int64(recipe.dtype.byteCount))
+      }
+    }
+  }
+
+  private func digestOutput(_ bytes: UnsafeRawBufferPointer) {
+    unsafe outputDigester?.update(bytes.bytes)
+    unsafe output?.digest(bytes)
+  }
+
+  private func digestSource(_ bytes: UnsafeRawBufferPointer) {
+    unsafe sourceDigester?.update(bytes.bytes)
+  }
+}

@@ -1,0 +1,109 @@
+// The way of one block: base bytes → numbers → updates → check → output bytes.
+import Kernels
+import Planning
+import Safetensors
+import Storage
+
+/// Where a block's base bytes lie: its first element, and the elements from one row to the next.
+@unsafe struct BlockSource {
+  let start: UnsafeRawPointer
+  let stride: Int
+}
+
+extension TensorMerge {
+  /// Reads a tile's base bytes into the workbench and makes its output bytes there.
+  func makeTile(_ tile: Window, _ bench: Workbench) throws(MergingError) {
+    let first = tile.rows.lowerBound * recipe.columns + tile.columns.lowerBound
+    let bytes = unsafe sourceBytes(of: tile, bench)
+    try unsafe context.inputs.read(
+      recipe.source.file, into: bytes,
+      at: recipe.source.offset + Int64(first) * Int64(sourceByteCount))
+    let width = tile.columns.count
+    try tile.eachBlock(height: blockRows, width: blockColumns) {
+      (block, newRows) throws(MergingError) in
+      if newRows { bench.forgetLeft() }
+      let place =
+        (block.rows.lowerBound - tile.rows.lowerBound) * width + block.columns.lowerBound
+        - tile.columns.lowerBound
+      let source = unsafe BlockSource(
+        start: UnsafeRawPointer(bytes.baseAddress!) + place * sourceByteCount, stride: width)
+      unsafe fill(bench.value, block, from: source)
+      try apply(recipe.updates.indices, to: block, bench)
+      unsafe try checkFinite(block, source, bench)
+      unsafe write(
+        block, to: bench.output.bytes.baseAddress! + place * outputByteCount, stride: width, bench)
+    }
+  }
+
+  func sourceBytes(of tile: Window, _ bench: Workbench) -> UnsafeMutableRawBufferPointer {
+    unsafe UnsafeMutableRawBufferPointer(
+      rebasing: bench.source.bytes[..<(tile.elementCount * sourceByteCount)])
+  }
+
+  func outputBytes(of tile: Window, _ bench: Workbench) -> UnsafeMutableRawBufferPointer {
+    unsafe UnsafeMutableRawBufferPointer(
+      rebasing: bench.output.bytes[..<(tile.elementCount * outputByteCount)])
+  }
+
+  /// Reads a block straight from the base, for passes that do not go tile by tile.
+  func read(_ block: Window, _ bench: Workbench) throws(MergingError) -> BlockSource {
+    let size = sourceByteCount, width = block.columns.count
+    let runs = width == recipe.columns ? 1 : block.rows.count
+    let runByteCount = block.elementCount / runs * size
+    for run in 0..<runs {
+      let first = (block.rows.lowerBound + run) * recipe.columns + block.columns.lowerBound
+      let bytes = unsafe UnsafeMutableRawBufferPointer(
+        start: bench.source.bytes.baseAddress! + run * runByteCount, count: runByteCount)
+      try unsafe context.inputs.read(
+        recipe.source.file, into: bytes, at: recipe.source.offset + Int64(first) * Int64(size))
+    }
+    return unsafe BlockSource(
+      start: UnsafeRawPointer(bench.source.bytes.baseAddress!), stride: width)
+  }
+
+  /// Widens a block's base bytes.
+  func fill(_ target: Buffer, _ block: Window, from source: BlockSource) {
+    let isOneRun = unsafe source.stride == block.columns.count
+    let runs = isOneRun ? 1 : block.rows.count, count = block.elementCount / runs
+    for run in 0..<runs {
+      unsafe context.kernels.widen(
+        recipe.source.dtype.element, source.start + run * source.stride * sourceByteCount,
+        to: target.bytes.baseAddress! + run * count * precision.byteCount, precision, count: count)
+    }
+  }
+
+  private func write(
+    _ block: Window, to target: UnsafeMutableRawPointer, stride: Int, _ bench: Workbench
+  ) {
+    let isOneRun = stride == block.columns.count
+    let runs = isOneRun ? 1 : block.rows.count, count = block.elementCount / runs
+    for run in 0..<runs {
+      unsafe context.kernels.narrow(
+        precision, bench.value.bytes.baseAddress! + run * count * precision.byteCount,
+        to: target + run * stride * outputByteCount, recipe.dtype.element, count: count)
+    }
+  }
+
+  /// Refuses a block where a number that was finite in the base no longer is in the output.
+  private func checkFinite(
+    _ block: Window, _ source: BlockSource, _ bench: Workbench
+  ) throws(MergingError) {
+    let element = recipe.dtype.element, count = block.elementCount
+    let value = unsafe bench.value.bytes.baseAddress!
+    guard !context.keepsNonFinite,
+      unsafe context.kernels.nonFiniteCount(precision, value, in: element, count: count) > 0
+    else { return }
+    unsafe fill(bench.variant, block, from: source)
+    let base = unsafe bench.variant.bytes.baseAddress!
+    for i in 0..<count {
+      let step = i * precision.byteCount
+      guard
+        unsafe context.kernels.nonFiniteCount(precision, value + step, in: element, count: 1) > 0,
+        unsafe context.kernels.nonFiniteCount(precision, base + step, in: .f64, count: 1) == 0
+      else { continue }
+      throw .nonFinite(
+        tensor: recipe.name, row: block.rows.lowerBound + i / block.columns.count,
+        column: block.columns.lowerBound + i % block.columns.count, dtype: recipe.dtype)
+    }
+  }
+}

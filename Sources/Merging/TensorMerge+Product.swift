@@ -1,0 +1,150 @@
+// The low-rank product of a part of a block. The right factor is held for all tiles, or packed here
+// piece by piece; rows of the left factor are packed once for all blocks beside each other. A rank
+// too long for the workbench is summed in pieces, in order, with the same bits.
+import Kernels
+import Planning
+import Storage
+
+extension TensorMerge {
+  /// value ← value + scale · (left · right) for a part of a block.
+  func add(
+    _ product: LowRank, of update: Int, _ part: Window, to value: BlockNumbers, scale: Double,
+    _ bench: Workbench
+  ) throws(MergingError) {
+    let rank = product.rank, width = precision.panelWidth
+    guard rank <= longestRank else {
+      return try unsafe addLong(product, of: update, part, to: value, scale: scale, bench)
+    }
+    let rowsAtOnce =
+      bench.budget.leftByteCount / precision.byteCount / rank / Packing.leftRows * Packing.leftRows
+    let first = part.columns.lowerBound
+    let isHeld = unsafe panels.panel(of: update, at: first, rank: rank, precision) != nil
+    let columnsAtOnce =
+      isHeld
+      ? part.columns.count + width
+      : bench.budget.segmentByteCount / precision.byteCount / rank / width * width
+    // Pieces begin where panels begin, but for the first.
+    for panel in stride(from: aligned(first), to: part.columns.upperBound, by: columnsAtOnce) {
+      let columns = max(first, panel)..<min(part.columns.upperBound, panel + columnsAtOnce)
+      let right = unsafe try right(update, columns: columns, rank: rank, bench)
+      for row in stride(from: part.rows.lowerBound, to: part.rows.upperBound, by: rowsAtOnce) {
+        let rows = row..<min(part.rows.upperBound, row + rowsAtOnce)
+        let left = unsafe try left(update, rows: rows, rank: rank, bench)
+        unsafe context.kernels.addProduct(
+          PackedProduct(
+            precision, value: value.at(row, columns.lowerBound),
+            stride: value.block.columns.count, rows: rows.count, columns: columns.count,
+            skip: columns.lowerBound - panel, rank: rank, left: left,
+            leftGroup: Packing.leftRows * rank, right: right, rightPanel: width * rank),
+          scale: scale)
+      }
+    }
+  }
+
+  /// The same for a rank taken in pieces: the sums of the whole part stay in the workbench from one
+  /// piece to the next, then they are scaled and added.
+  private func addLong(
+    _ product: LowRank, of update: Int, _ part: Window, to value: BlockNumbers, scale: Double,
+    _ bench: Workbench
+  ) throws(MergingError) {
+    let size = precision.byteCount, width = precision.panelWidth, across = part.columns.count
+    let sums = unsafe bench.sums.bytes.baseAddress!
+    unsafe sums.initializeMemory(as: UInt8.self, repeating: 0, count: part.elementCount * size)
+    // An eighth of the longest, so that several panels and groups of rows share each load.
+    let piece = max(1, longestRank / 8)
+    let rowsAtOnce = bench.budget.leftByteCount / size / piece / Packing.leftRows * Packing.leftRows
+    let columnsAtOnce = bench.budget.segmentByteCount / size / piece / width * width
+    let first = part.columns.lowerBound
+    let segment = unsafe bench.segment.bytes.baseAddress!, left = unsafe bench.left.bytes.baseAddress!
+    bench.forgetLeft()
+    for rank in stride(from: 0, to: product.rank, by: piece) {
+      let ranks = rank..<min(product.rank, rank + piece)
+      for panel in stride(from: aligned(first), to: part.columns.upperBound, by: columnsAtOnce) {
+        let columns = max(first, panel)..<min(part.columns.upperBound, panel + columnsAtOnce)
+        unsafe try loadRight(update, columns: columns, ranks: ranks, to: segment, bench)
+        for row in stride(from: part.rows.lowerBound, to: part.rows.upperBound, by: rowsAtOnce) {
+          let rows = row..<min(part.rows.upperBound, row + rowsAtOnce)
+          unsafe try loadLeft(update, rows: rows, ranks: ranks, to: left, bench)
+          let place = (row - part.rows.lowerBound) * across + columns.lowerBound - first
+          unsafe context.kernels.sumProduct(
+            PackedProduct(
+              precision, value: sums + place * size, stride: across, rows: rows.count,
+              columns: columns.count, skip: columns.lowerBound - panel, rank: ranks.count,
+              left: left, leftGroup: Packing.leftRows * ranks.count, right: segment,
+              rightPanel: width * ranks.count))
+        }
+      }
+    }
+    for row in part.rows {
+      unsafe context.kernels.addScaled(
+        precision, value.at(row, first), sums + (row - part.rows.lowerBound) * across * size,
+        scale: scale, count: across)
+    }
+  }
+
+  /// The panel that holds the first of these columns: of the held factor, or packed here.
+  private func right(
+    _ update: Int, columns: Range<Int>, rank: Int, _ bench: Workbench
+  ) throws(MergingError) -> UnsafeRawPointer {
+    if let held = unsafe panels.panel(of: update, at: columns.lowerBound, rank: rank, precision) {
+      return unsafe held
+    }
+    let segment = unsafe bench.segment.bytes.baseAddress!
+    unsafe try loadRight(update, columns: columns, ranks: 0..<rank, to: segment, bench)
+    return UnsafeRawPointer(segment)
+  }
+
+  /// Packed rows of the left factor, from the workbench where they are there already.
+  private func left(
+    _ update: Int, rows: Range<Int>, rank: Int, _ bench: Workbench
+  ) throws(MergingError) -> UnsafeRawPointer {
+    let start = unsafe bench.left.bytes.baseAddress!
+    for slot in bench.leftSlots where slot.update == update && slot.rows == rows {
+      return unsafe UnsafeRawPointer(start + slot.offset)
+    }
+    let byteCount = Packing.leftCount(rows: rows.count, rank: rank) * precision.byteCount
+    if bench.leftByteCount + byteCount > bench.budget.leftByteCount { bench.forgetLeft() }
+    let offset = bench.leftByteCount
+    unsafe try loadLeft(update, rows: rows, ranks: 0..<rank, to: start + offset, bench)
+    bench.leftSlots.append(.init(update: update, rows: rows, offset: offset))
+    bench.leftByteCount += byteCount
+    return unsafe UnsafeRawPointer(start + offset)
+  }
+
+  /// Packs rows of the tensor (not of the window) of an update's left factor.
+  private func loadLeft(
+    _ update: Int, rows: Range<Int>, ranks: Range<Int>, to target: UnsafeMutableRawPointer,
+    _ bench: Workbench
+  ) throws(MergingError) {
+    let window = recipe.updates[update].window
+    let part = FactorPart(
+      factor: product(of: update)!.left, rows: rows.shifted(by: -window.rows.lowerBound),
+      columns: ranks,
+      rowPlace: AxisPlacement(
+        group: Packing.leftRows, groupStride: Packing.leftRows * ranks.count, step: 1),
+      columnPlace: .even(step: Packing.leftRows))
+    try unsafe context.load(part, precision, to: target, bench)
+  }
+
+  /// Packs columns of the tensor (not of the window) of an update's right factor, from the panel that
+  /// holds the first.
+  func loadRight(
+    _ update: Int, columns: Range<Int>, ranks: Range<Int>, to target: UnsafeMutableRawPointer,
+    _ bench: Workbench
+  ) throws(MergingError) {
+    let window = recipe.updates[update].window, width = precision.panelWidth
+    let part = FactorPart(
+      factor: product(of: update)!.right, rows: ranks,
+      columns: columns.shifted(by: -window.columns.lowerBound),
+      rowPlace: .even(step: width),
+      columnPlace: AxisPlacement(group: width, groupStride: width * ranks.count, step: 1),
+      columnFirst: columns.lowerBound - aligned(columns.lowerBound))
+    try unsafe context.load(part, precision, to: target, bench)
+  }
+}
+
+extension Range<Int> {
+  fileprivate func shifted(by distance: Int) -> Range<Int> {
+    (lowerBound + distance)..<(upperBound + distance)
+  }
+}

@@ -1,0 +1,98 @@
+// What each rule does to the part of a block that its window touches.
+import Kernels
+import Planning
+import Storage
+
+/// A block's numbers, in the value or the variant of a workbench.
+@unsafe struct BlockNumbers {
+  let block: Window
+  let start: UnsafeMutableRawPointer
+  let precision: Precision
+
+  /// The address of a number by its place in the tensor.
+  func at(_ row: Int, _ column: Int) -> UnsafeMutableRawPointer {
+    let index =
+      unsafe (row - block.rows.lowerBound) * block.columns.count + column
+      - block.columns.lowerBound
+    return unsafe start + index * precision.byteCount
+  }
+}
+
+extension TensorMerge {
+  func numbers(_ block: Window, in buffer: Buffer) -> BlockNumbers {
+    unsafe BlockNumbers(block: block, start: buffer.bytes.baseAddress!, precision: precision)
+  }
+
+  /// Applies updates in order to the workbench's value.
+  func apply(
+    _ updates: Range<Int>, to block: Window, _ bench: Workbench
+  ) throws(MergingError) {
+    let value = unsafe numbers(block, in: bench.value)
+    for index in updates {
+      let update = recipe.updates[index]
+      guard let part = update.window.shared(with: block) else { continue }
+      switch update.rule {
+      case .lowRank(let product):
+        try unsafe add(product, of: index, part, to: value, scale: product.scale, bench)
+      case .dora:
+        try unsafe applyDora(index, part, to: value, bench)
+      case .add(let tensor, let scale):
+        let kernels = context.kernels, precision = precision
+        try unsafe eachRun(of: tensor, update.window, part, value, bench) { numbers, at, count in
+          unsafe kernels.addScaled(precision, at, numbers, scale: scale, count: count)
+        }
+      case .replace(let tensor, let strength):
+        try unsafe eachRun(of: tensor, update.window, part, value, bench) { numbers, at, count in
+          unsafe move(at, to: numbers, by: strength, count: count)
+        }
+      case .replaceRows(let rows, let tensor, let strength):
+        for (j, row) in rows.enumerated() where part.rows.contains(row) {
+          let first =
+            j * update.window.columns.count + part.columns.lowerBound
+            - update.window.columns.lowerBound
+          let start = unsafe value.at(row, part.columns.lowerBound)
+          try unsafe context.eachRun(
+            of: tensor, from: first, count: part.columns.count, precision, bench
+          ) { numbers, place in
+            unsafe move(
+              start + place.lowerBound * precision.byteCount, to: numbers, by: strength,
+              count: place.count)
+          }
+        }
+      }
+    }
+  }
+
+  /// w ← v for strength 1, else w + strength · (v − w).
+  func move(
+    _ value: UnsafeMutableRawPointer, to other: UnsafeRawPointer, by strength: Double, count: Int
+  ) {
+    if strength == 1 {
+      unsafe value.copyMemory(from: other, byteCount: count * precision.byteCount)
+    } else {
+      unsafe context.kernels.lerp(precision, value, other, amount: strength, count: count)
+    }
+  }
+
+  /// Hands over the numbers of a tensor of the window's shape, each run with the values it meets.
+  private func eachRun(
+    of tensor: TensorBytes, _ window: Window, _ part: Window, _ value: BlockNumbers,
+    _ bench: Workbench,
+    _ body: (_ numbers: UnsafeRawPointer, _ at: UnsafeMutableRawPointer, _ count: Int) -> Void
+  ) throws(MergingError) {
+    let isOneRun =
+      unsafe part.columns == window.columns && part.columns == value.block.columns
+    let runs = isOneRun ? 1 : part.rows.count, count = part.elementCount / runs
+    for run in 0..<runs {
+      let row = part.rows.lowerBound + run
+      let first =
+        (row - window.rows.lowerBound) * window.columns.count + part.columns.lowerBound
+        - window.columns.lowerBound
+      let start = unsafe value.at(row, part.columns.lowerBound)
+      try unsafe context.eachRun(of: tensor, from: first, count: count, precision, bench) {
+        numbers, place in
+        unsafe body(numbers, start + place.lowerBound * precision.byteCount, place.count)
+      }
+    }
+  }
+}

@@ -1,0 +1,159 @@
+// One tensor from its source to its output bytes. Numbers follow contract `f32-once` (Float64 where
+// the base is F64): widen exactly, apply the updates in order to a value kept in Float32, round once.
+//
+// Blocks are worked on whole: source → value, updates in order, value → output. A block's value has
+// no gaps between its rows. All threads share this object and change nothing of it while tiles run.
+import Kernels
+import Planning
+import Safetensors
+import Storage
+
+/// The merging of one tensor that is not a copy.
+final class TensorMerge {
+  let context: MergeContext
+  let recipe: TensorRecipe
+  let precision: Precision
+  let panels: PanelStore
+  private(set) var grid: TileGrid
+  /// Tiles in order, each run with the updates whose right factors are held meanwhile.
+  private(set) var spans: [(tiles: Range<Int>, held: [Int])] = []
+  private(set) var blockRows = 1
+  private(set) var blockColumns = 1
+  /// DoRA's factors that were found by a pass of their own, by update.
+  var norms: [Int: DoraFactors] = [:]
+
+  init(_ recipe: TensorRecipe, _ context: MergeContext, _ panels: PanelStore) {
+    self.context = context
+    self.recipe = recipe
+    self.panels = panels
+    precision = recipe.source.dtype == .f64 ? .double : .single
+    grid = TileGrid(rows: 0, columns: 0, elementCount: 1, panelWidth: 1)
+    cut()
+  }
+
+  // MARK: Sizes
+
+  var sourceByteCount: Int { recipe.source.dtype.byteCount }
+  var outputByteCount: Int { recipe.dtype.byteCount }
+
+  /// Numbers that fit a block.
+  var blockCapacity: Int { context.budget.blockByteCount / precision.byteCount }
+
+  /// The low rank of an update's rule, if it has one.
+  func product(of update: Int) -> LowRank? {
+    switch recipe.updates[update].rule {
+    case .lowRank(let product), .dora(let product, _, _, _): product
+    case .add, .replace, .replaceRows: nil
+    }
+  }
+
+  /// The column at or before this one that a panel begins with.
+  func aligned(_ column: Int) -> Int { column / precision.panelWidth * precision.panelWidth }
+
+  /// Bytes of an update's packed right factor.
+  func panelByteCount(of update: Int) -> Int {
+    guard let product = product(of: update) else { return 0 }
+    let columns = recipe.updates[update].window.columns
+    return Packing.rightCount(
+      columns: columns.upperBound - aligned(columns.lowerBound), rank: product.rank, precision)
+      * precision.byteCount
+  }
+
+  /// The longest rank whose factors are packed whole; a longer one is summed in pieces.
+  var longestRank: Int {
+    let budget = context.budget, size = precision.byteCount
+    return min(
+      budget.leftByteCount / size / Packing.leftRows,
+      budget.segmentByteCount / size / precision.panelWidth)
+  }
+
+  /// True where an update has a right factor that fits in memory.
+  func canBeHeld(_ update: Int) -> Bool {
+    guard let product = product(of: update), product.rank <= longestRank else { return false }
+    return panelByteCount(of: update) <= context.budget.panelByteCount
+  }
+
+  /// True where an update's factors come from a pass of their own: norms of columns always, norms of
+  /// rows where a block cannot hold whole rows or where another pass needs them.
+  func needsPass(_ update: Int) -> Bool {
+    guard case .dora(_, _, let axis, _) = recipe.updates[update].rule else { return false }
+    return axis == .column || !hasWholeRows
+      || recipe.updates.contains { if case .dora(_, _, .column, _) = $0.rule { true } else { false } }
+  }
+
+  private var hasWholeRows: Bool {
+    grid.columnsAtOnce == recipe.columns && recipe.columns <= blockCapacity
+  }
+
+  // MARK: Cutting
+
+  /// Chooses tiles, spans and blocks. Where a right factor is too large to be held, tiles are as
+  /// large as the budget allows, since each tile then packs that factor anew.
+  private func cut() {
+    let budget = context.budget
+    let elementSize = max(sourceByteCount, outputByteCount)
+    let most = budget.tileByteCount / elementSize
+    let fair = max(1 << 15, (recipe.elementCount + budget.threads - 1) / budget.threads)
+    let normal = min(most, TileBudget.streamByteCount / elementSize, fair)
+    var holdsAll = false
+    for elementCount in [normal, min(most, fair)] where !holdsAll {
+      grid = TileGrid(
+        rows: recipe.rows, columns: recipe.columns, elementCount: elementCount,
+        panelWidth: precision.panelWidth)
+      holdsAll = span()
+    }
+    shapeBlocks(holdsAll: holdsAll)
+  }
+
+  /// Groups tiles so that the right factors they need fit; false where one does not.
+  private func span() -> Bool {
+    spans = []
+    var start = 0, held: [Int] = [], left = context.budget.panelByteCount
+    var holdsAll = true
+    for tile in 0..<grid.count {
+      let wanted = recipe.updates.indices.filter {
+        recipe.updates[$0].window.shared(with: grid[tile]) != nil && product(of: $0) != nil
+      }
+      if wanted.contains(where: { !canBeHeld($0) }) { holdsAll = false }
+      let isFull = wanted.contains {
+        canBeHeld($0) && !held.contains($0) && panelByteCount(of: $0) > left
+      }
+      if isFull, tile > start {
+        spans.append((start..<tile, held))
+        (start, held, left) = (tile, [], context.budget.panelByteCount)
+      }
+      for index in wanted where canBeHeld(index) && !held.contains(index) {
+        let needed = panelByteCount(of: index)
+        if needed <= left {
+          held.append(index)
+          left -= needed
+        } else {
+          holdsAll = false
+        }
+      }
+    }
+    if start < grid.count { spans.append((start..<grid.count, held)) }
+    return holdsAll
+  }
+
+  private func shapeBlocks(holdsAll: Bool) {
+    let width = precision.panelWidth, columns = grid.columnsAtOnce
+    let hasProduct = recipe.updates.indices.contains { product(of: $0) != nil }
+    let hasRowNorms = recipe.updates.indices.contains {
+      if case .dora(_, _, .row, _) = recipe.updates[$0].rule { !needsPass($0) } else { false }
+    }
+    if columns <= blockCapacity && (!hasProduct || hasRowNorms) {
+      blockColumns = columns
+      blockRows = blockCapacity / max(1, columns)
+    } else {
+      // With held factors a block of a quarter of a megabyte keeps to the second cache; else as many
+      // rows as there are share each packing of a factor.
+      let capacity = holdsAll ? min(blockCapacity, 1 << 16) : blockCapacity
+      let most = holdsAll ? 8 * Packing.leftRows : max(1, capacity / width)
+      let rows = max(1, min(grid.rowsAtOnce, most, capacity / width))
+      blockColumns = min(columns, max(width, capacity / rows / width * width))
+      blockRows = max(rows, capacity / max(1, blockColumns))
+    }
+    if blockRows > Packing.leftRows { blockRows -= blockRows % Packing.leftRows }
+  }
+}

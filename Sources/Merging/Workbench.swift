@@ -1,0 +1,45 @@
+// The buffers of one thread. Each is made when it is first needed, at its full size, and used again
+// for every tile of every tensor: nothing is allocated on the way.
+import Planning
+import Storage
+
+/// One thread's memory.
+final class Workbench {
+  let budget: TileBudget
+
+  init(_ budget: TileBudget) { self.budget = budget }
+
+  /// A tile as read, and as it will be written.
+  private(set) lazy var source = Buffer(byteCount: budget.tileByteCount)
+  private(set) lazy var output = Buffer(byteCount: budget.tileByteCount)
+  /// The block being worked on, its rows without a gap.
+  private(set) lazy var value = Buffer(byteCount: budget.blockByteCount)
+  /// DoRA's V, or the base again where a result is not finite.
+  private(set) lazy var variant = Buffer(byteCount: budget.blockByteCount)
+  /// Sums along a rank that is taken in pieces.
+  private(set) lazy var sums = Buffer(byteCount: budget.blockByteCount)
+  /// Packed rows of left factors, several updates' at once; see `leftSlots`.
+  private(set) lazy var left = Buffer(byteCount: budget.leftByteCount)
+  /// A packed piece of a right factor.
+  private(set) lazy var segment = Buffer(byteCount: budget.segmentByteCount)
+  /// Bytes of a factor as read.
+  private(set) lazy var read = Buffer(byteCount: budget.readByteCount)
+  /// Elements picked out of `read`, and the same widened.
+  private(set) lazy var picked = Buffer(byteCount: budget.lineByteCount)
+  private(set) lazy var line = Buffer(byteCount: budget.lineByteCount)
+
+  /// What `left` holds: window rows of an update's left factor, from an offset in bytes.
+  struct LeftSlot {
+    var update: Int
+    var rows: Range<Int>
+    var offset: Int
+  }
+  var leftSlots: [LeftSlot] = []
+  var leftByteCount = 0
+
+  /// Forgets the packed rows, for another block of rows or another tensor.
+  func forgetLeft() {
+    leftSlots.removeAll(keepingCapacity: true)
+    leftByteCount = 0
+  }
+}

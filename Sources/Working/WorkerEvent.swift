@@ -1,0 +1,29 @@
+// What the worker's machine hears and what it orders.
+package import Messaging
+package import Planning
+
+extension WorkerMachine {
+  /// Something that happened.
+  package enum Event: Equatable, Sendable {
+    case message(CoordinatorMessage, Envelope)
+    /// The merge thread has come so far with the running task.
+    case advanced(Assignment.Kind, AttemptID, byteCount: Int64)
+    /// The merge thread is done with the running task: `handedBack` where it stopped as told.
+    case ended(Assignment.Kind, AttemptID, Outcome)
+    /// Time passes; sent a few times each second.
+    case tick
+    /// SIGTERM or Ctrl-C; the second one is less patient.
+    case terminate
+  }
+
+  /// Something to be done.
+  package enum Directive: Equatable, Sendable {
+    case send(WorkerMessage, Envelope)
+    /// Begin a task in the given job's folder. Nothing else runs; `ended` follows in any case.
+    case start(Assignment, jobFolder: String)
+    /// Stop the running task soon.
+    case halt
+    /// The last directive.
+    case exit(WorkerExit)
+  }
+}

@@ -1,0 +1,89 @@
+// What the coordinator says, and what its silence means.
+import Messaging
+import Planning
+
+extension WorkerMachine {
+  mutating func hear(_ message: CoordinatorMessage, _ envelope: Envelope, now: Int64) {
+    guard envelope.session == settings.session, envelope.epoch >= epoch else { return }
+    switch message {
+    case .welcome(let folder, let digest, let heartbeat, let lease):
+      lastWord = now
+      welcomed(
+        folder, digest, heartbeat: Int64(heartbeat), lease: Int64(lease), epoch: envelope.epoch,
+        now: now)
+    case .refuse(let reason): exit(.refused(reason: reason))
+    case .dismiss:
+      lastWord = now
+      epoch = envelope.epoch
+      dismissed(now: now)
+    case .farewell: if leaving != nil, running == nil { exit(leaving?.exit ?? .dismissed) }
+    case .assign, .settled, .cancel, .heartbeat:
+      guard envelope.epoch == epoch else {
+        // A later coordinator has taken over and does not know this worker.
+        if contact == .joined { contact = .joining }
+        if epoch > 0, now - (lastHello ?? 0) >= settings.helloMilliseconds { sayHello(now: now) }
+        return
+      }
+      hearFromOwn(message, now: now)
+    }
+  }
+
+  private mutating func welcomed(
+    _ folder: String, _ digest: String, heartbeat: Int64, lease: Int64, epoch: UInt64, now: Int64
+  ) {
+    guard planDigest == nil || (planDigest == digest && jobFolder == folder) else {
+      return exit(.otherPlan)
+    }
+    let isReturn = contact != .joined || epoch > self.epoch
+    self.epoch = epoch
+    jobFolder = folder
+    planDigest = digest
+    heartbeatMilliseconds = max(50, heartbeat)
+    fenceMilliseconds = max(heartbeatMilliseconds, lease * 2 / 3)
+    contact = .joined
+    guard isReturn else { return }
+    resendResults(olderThan: 0, now: now)
+    report(now: now)
+  }
+
+  private mutating func hearFromOwn(_ message: CoordinatorMessage, now: Int64) {
+    switch message {
+    case .settled(let kind, let attempt):
+      lastWord = now
+      unsettled.removeAll { $0.kind == kind && $0.attempt == attempt }
+    case .cancel(let kind, let attempt):
+      lastWord = now
+      cancel(kind, attempt, now: now)
+    case .assign(let assignment):
+      // While fenced this may be an old word on its way for long; it comes again after a welcome.
+      guard contact == .joined else { return }
+      lastWord = now
+      take(assignment, now: now)
+    case .heartbeat: lastWord = now
+    case .welcome, .refuse, .dismiss, .farewell: break
+    }
+  }
+
+  mutating func tick(now: Int64) {
+    let silence = now - lastWord
+    if silence >= settings.orphanGraceMilliseconds {
+      return exit(.orphaned(seconds: Int(settings.orphanGraceMilliseconds / 1000)))
+    }
+    if contact == .joined, silence >= fenceMilliseconds { contact = .fenced }
+    switch contact {
+    case .joining, .fenced:
+      if lastHello.map({ now - $0 >= settings.helloMilliseconds }) ?? true { sayHello(now: now) }
+    case .joined:
+      resendResults(olderThan: settings.resendMilliseconds, now: now)
+      if now - lastHeartbeat >= heartbeatMilliseconds { report(now: now) }
+    }
+  }
+
+  mutating func resendResults(olderThan age: Int64, now: Int64) {
+    for index in unsettled.indices where now - unsettled[index].sentAt >= age {
+      unsettled[index].sentAt = now
+      let result = unsettled[index]
+      send(.result(result.kind, result.attempt, result.outcome))
+    }
+  }
+}

@@ -1,0 +1,132 @@
+// What a worker says and when it works. A pure value: no clock, no disk, no randomness. One task
+// runs and one waits; a result is repeated until it is acknowledged. A worker that has heard nothing
+// for two thirds of its lease stops asking for work before the coordinator gives its job away, and
+// words from an earlier coordinator than the latest it knows are ignored.
+import Messaging
+import Planning
+
+/// Decides what a worker does and says.
+package struct WorkerMachine: Sendable {
+  /// How it stands with the coordinator.
+  enum Contact: Equatable, Sendable {
+    /// Not welcomed yet, by the coordinator it knows of.
+    case joining
+    case joined
+    /// Silence for too long: work goes on, nothing is asked for or reported until a new welcome.
+    case fenced
+  }
+
+  /// The task the merge thread is at.
+  struct Running: Equatable, Sendable {
+    var assignment: Assignment
+    var byteCount: Int64 = 0
+    var isHalting = false
+    /// Cancelled: its end is told to nobody.
+    var isForgotten = false
+  }
+
+  /// A result nobody has acknowledged.
+  struct Unsettled: Equatable, Sendable {
+    var kind: Assignment.Kind
+    var attempt: AttemptID
+    var outcome: Outcome
+    var sentAt: Int64
+  }
+
+  let settings: WorkerSettings
+  var contact = Contact.joining
+  /// The highest epoch heard of; 0 before the first welcome.
+  var epoch: UInt64 = 0
+  var jobFolder: String?
+  var planDigest: String?
+  var heartbeatMilliseconds: Int64 = 1_000
+  var fenceMilliseconds: Int64 = 10_000
+  var running: Running?
+  var prefetched: Assignment?
+  var unsettled: [Unsettled] = []
+  /// Merges done with: a late copy of their assignment must not start them again. The latest 256.
+  var finished: [AttemptID] = []
+  var lastWord: Int64
+  var lastHello: Int64?
+  var lastHeartbeat: Int64 = 0
+  var leaving: Leaving?
+  var isOver = false
+  var sequence: UInt64 = 0
+  var directives: [Directive] = []
+
+  package init(settings: WorkerSettings, now: Int64) {
+    self.settings = settings
+    lastWord = now
+  }
+
+  /// Takes one event at a time; times must not go backwards.
+  package mutating func on(_ event: Event, now: Int64) -> [Directive] {
+    guard !isOver else { return [] }
+    switch event {
+    case .message(let message, let envelope): hear(message, envelope, now: now)
+    case .advanced(let kind, let attempt, let byteCount):
+      if isRunning(kind, attempt) { running?.byteCount = byteCount }
+    case .ended(let kind, let attempt, let outcome): ended(kind, attempt, outcome, now: now)
+    case .tick: tick(now: now)
+    case .terminate: terminate(now: now)
+    }
+    leaveIfDone(now: now)
+    defer { directives = [] }
+    return directives
+  }
+
+  /// Everything this worker answers for.
+  var held: [AttemptID] {
+    var attempts: [AttemptID] = []
+    if let running { attempts.append(running.assignment.attempt) }
+    if let prefetched { attempts.append(prefetched.attempt) }
+    return attempts + unsettled.map(\.attempt)
+  }
+
+  /// Tasks it could take now; none while it is leaving.
+  var room: Int {
+    leaving == nil ? (running == nil ? 1 : 0) + (prefetched == nil ? 1 : 0) : 0
+  }
+
+  func isRunning(_ kind: Assignment.Kind, _ attempt: AttemptID) -> Bool {
+    running?.assignment.kind == kind && running?.assignment.attempt == attempt
+  }
+
+  /// Says something under the epoch known.
+  mutating func send(_ message: WorkerMessage) {
+    sequence += 1
+    let envelope = Envelope(epoch: epoch, session: settings.session, sequence: sequence)
+    directives.append(.send(message, envelope))
+  }
+
+  mutating func sayHello(now: Int64) {
+    lastHello = now
+    send(
+      .hello(
+        host: settings.host, processID: settings.processID, threads: settings.threads,
+        running: held))
+  }
+
+  /// Progress is the heartbeat, and confirms what is held; credit asks for more.
+  mutating func report(now: Int64) {
+    guard contact == .joined else { return }
+    lastHeartbeat = now
+    send(
+      .progress(
+        running: running?.assignment.attempt, byteCount: running?.byteCount ?? 0, held: held))
+    send(.credit(count: room))
+  }
+
+  mutating func exit(_ reason: WorkerExit) {
+    guard !isOver else { return }
+    if running != nil { halt() }
+    isOver = true
+    directives.append(.exit(reason))
+  }
+
+  mutating func halt() {
+    guard running?.isHalting == false else { return }
+    running?.isHalting = true
+    directives.append(.halt)
+  }
+}
