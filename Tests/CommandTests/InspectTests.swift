@@ -87,16 +87,19 @@ struct InspectTests {
     try scratch.write(
       "model/shardweld.json",
       """
-      {"tool": "shardweld 0.1.0", "contract": "f32-once",
-       "adapters": [{"name": "style", "kind": "LORA", "strength": 0.7}], "tensors": []}
+      {"manifest": 1, "tool": "shardweld 0.1.0", "contract": "f32-once", "output": "xxh3:00",
+       "adapters": [{"name": "style", "kind": "LORA", "strength": 0.7}],
+       "earlierAdapters": [{"name": "facts", "kind": "LOHA", "strength": 1.0}], "shards": []}
       """)
     let text = try inspect(path)
     #expect(text.contains("\nmerged by   shardweld 0.1.0\n"))
     #expect(text.contains("\ncontract    f32-once\n"))
     #expect(text.contains("\nadapter     style, LORA, strength 0.7\n"))
+    #expect(text.contains("\nearlier     facts, LOHA, strength 1\n"))
+    #expect(text.contains("\noutput      xxh3:00\n"))
     let json = try JSON(parsing: Array(try inspect(path, json: true).utf8))
     #expect(json["merge"]?["contract"]?.text == "f32-once")
-    #expect(json["merge"]?["tensors"] == nil)
+    #expect(json["merge"]?["shards"] == nil)
   }
 
   @Test func `a quantised checkpoint names its method`() throws {

@@ -1,6 +1,7 @@
 // Every failure of a command, with the exit code that it means. Modules say what went wrong; here it
 // is only decided what kind of end that is.
 import Checkpoints
+import Messaging
 import OrderedJSON
 import Safetensors
 import Storage
@@ -14,6 +15,7 @@ enum CommandError: Error, Equatable {
   case checkpoint(CheckpointError)
   case safetensors(SafetensorsError)
   case json(path: String, JSONError)
+  case messaging(MessagingError)
 
   var sentence: String {
     switch self {
@@ -23,15 +25,18 @@ enum CommandError: Error, Equatable {
     case .safetensors(let error): error.sentence
     case .json(let path, let error):
       "\(path) is not the JSON expected: \(error.sentence); mend it or fetch it again"
+    case .messaging(let error): error.sentence
     }
   }
 
   /// A file system that fails is no fault of the input; keys have a code of their own.
   var exitCode: ExitCode {
     switch self {
-    case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)), .safetensors(.storage):
+    case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)), .safetensors(.storage),
+      .messaging(.storage):
       .failed
     case .usage, .checkpoint, .safetensors, .json: .badInput
+    case .messaging: .configuration
     }
   }
 
