@@ -71,7 +71,7 @@ struct SimulatedCluster {
   mutating func run() -> String? {
     while let (time, happening) = agenda.takeFirst() {
       now = time
-      guard time < 900_000 else { return "not over after 900 s" }
+      guard time < 300_000 else { return "not over after 300 s" }
       happen(happening)
       if let broken = watch.broken { return "at \(now) ms: \(broken)" }
       if end != nil, workers.allSatisfy({ !$0.isAlive }) { return verdict() }

@@ -7,7 +7,6 @@ import Testing
     for seed in UInt64(1)...400 {
       var cluster = SimulatedCluster(seed: seed)
       if let broken = cluster.run() {
-
         Issue.record("seed \(seed): \(broken)\n\(told(seed))")
         return
       }

@@ -11,7 +11,7 @@ struct KeygenFlags: CommandFlags, Equatable {
     purpose: "Makes the keys by which a coordinator and its workers know each other, in a new "
       + "folder that only its owner can read. Without such a key nobody gets a job, and no worker "
       + "takes one. merge needs none of this: it makes keys of its own.",
-    arguments: [Argument("DIR", .folder, \.folder, "Folder to make; it must not exist.")],
+    arguments: [Argument("DIR", .folder, \.folder, "Folder for the keys; new or empty.")],
     groups: [
       FlagGroup(
         "Keys",
@@ -25,5 +25,5 @@ struct KeygenFlags: CommandFlags, Equatable {
       .init(lines: ["keygen KEYS"], meaning: "One key that all workers share."),
       .init(lines: ["keygen KEYS --workers 8"], meaning: "A key for each of eight workers."),
     ],
-    exitCodes: [.done, .failed, .badInput])
+    exitCodes: [.done, .failed, .badInput, .configuration])
 }

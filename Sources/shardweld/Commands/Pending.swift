@@ -36,8 +36,3 @@ private enum Pending {
     return .failed
   }
 }
-enum KeygenCommand {
-  static func run(_ flags: KeygenFlags) throws(CommandError) -> ExitCode {
-    Pending.refuse("keygen")
-  }
-}

@@ -93,7 +93,7 @@ enum CommandLineFace {
       }
       switch choice {
       case .overview: return try show(HelpText.overview(Command.outlines))
-      case .version: return try show("shardweld \(Version.current)\n")
+      case .version: return try show(Version.tool + "\n")
       case .help(let command): return try show(HelpText.page(command.outline))
       case .run(let command, let rest): return try command.run(rest)
       }

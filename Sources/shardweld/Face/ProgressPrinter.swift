@@ -1,4 +1,5 @@
 // The display's shell: the clock, the terminal's width and standard error.
+import Coordination
 import Glibc
 
 /// Shows the progress of one run. One thread calls it.
@@ -20,6 +21,14 @@ final class ProgressPrinter {
     guard display.mode != .none else { return }
     let columns = StandardError.columns ?? 80
     if let output = display.update(progress, now: Self.now, columns: columns) { show(output) }
+  }
+
+  /// The same for what a coordinator tells.
+  func update(_ snapshot: ProgressSnapshot) {
+    update(
+      Progress(
+        phase: snapshot.phase, jobsDone: snapshot.jobsDone, jobsTotal: snapshot.jobsTotal,
+        bytesDone: snapshot.bytesDone, bytesTotal: snapshot.bytesTotal, workers: snapshot.workers))
   }
 
   /// Ends the display; the terminal is left as it was found. Calling it again does nothing.

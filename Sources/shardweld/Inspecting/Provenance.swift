@@ -10,13 +10,18 @@ struct Provenance {
   func add(to facts: inout Facts) {
     if let tool = manifest["tool"]?.text { facts.add("merged by", tool) }
     if let contract = manifest["contract"]?.text { facts.add("contract", contract) }
-    for adapter in manifest["adapters"]?.elements ?? [] {
-      let name = adapter["name"]?.text ?? "adapter"
+    add("adapter", manifest["adapters"], to: &facts)
+    add("earlier", manifest["earlierAdapters"], to: &facts)
+    if let digest = manifest["output"]?.text { facts.add("output", digest) }
+  }
+
+  /// One fact for each adapter of a list.
+  private func add(_ name: String, _ adapters: JSON?, to facts: inout Facts) {
+    for adapter in adapters?.elements ?? [] {
       let kind = adapter["kind"]?.text.map { ", \($0)" } ?? ""
       let strength = adapter["strength"]?.double.map { ", strength \(Amount.real($0))" } ?? ""
-      facts.add("adapter", name + kind + strength)
+      facts.add(name, (adapter["name"]?.text ?? "unnamed") + kind + strength)
     }
-    if let digest = manifest["digest"]?.text { facts.add("digest", digest) }
   }
 
   /// The same members of the manifest, as they stand there.
@@ -25,5 +30,7 @@ struct Provenance {
   }
 
   /// Without the lists of all shards, tensors and files.
-  private static let keys: Set<String> = ["tool", "contract", "adapters", "options", "digest"]
+  private static let keys: Set<String> = [
+    "tool", "contract", "output", "options", "adapters", "earlierAdapters",
+  ]
 }

@@ -43,7 +43,7 @@ enum HelpText {
     }
     lines += [
       "", "A first merge:", "  shardweld merge --base BASE --adapter ADAPTER --output MERGED", "",
-      "shardweld COMMAND --help tells all of a command; shardweld --version the version.",
+      "shardweld COMMAND --help tells all of one command; --version tells the version.",
     ]
     return lines.joined(separator: "\n") + "\n"
   }
