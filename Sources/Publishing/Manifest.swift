@@ -92,7 +92,7 @@ package struct Manifest: Equatable, Sendable {
           Tensor(
             name: recipe.name, dtype: recipe.dtype, shape: recipe.shape, digest: digests.output,
             sourceDigest: digests.source,
-            updates: recipe.updates.map { Origin(adapter: $0.adapter, text: $0.origin) })
+            updates: recipe.stories(plan.inputs).map { Origin(adapter: $0.adapter, text: $0.text) })
         })
     }
   }

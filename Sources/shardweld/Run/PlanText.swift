@@ -67,7 +67,7 @@ struct PlanText {
     for job in plan.jobs {
       for recipe in job.recipes where !recipe.isCopy {
         table.add(
-          recipe.name, recipe.dtype.rawValue, "\(recipe.shape)", UpdateText.summary(recipe, plan),
+          recipe.name, recipe.dtype.rawValue, "\(recipe.shape)", recipe.summary(plan.inputs),
           job.shardName)
       }
     }
@@ -122,43 +122,13 @@ struct PlanText {
               writer.member("name", recipe.name)
               writer.member("dtype", recipe.dtype.rawValue)
               writer.member("shape", .array(recipe.shape.map { .integer($0) }))
-              writer.member("updates", UpdateText.summary(recipe, plan))
+              writer.member("updates", recipe.summary(plan.inputs))
             }
           } else {
             writer.string(recipe.name)
           }
         }
       }
-    }
-  }
-}
-
-/// What is done to a tensor, in a few words.
-enum UpdateText {
-  static func summary(_ recipe: TensorRecipe, _ plan: MergePlan) -> String {
-    var parts: [String] = []
-    if case .adapter(let index) = plan.inputs[recipe.source.file].role {
-      parts.append("from adapter \(index + 1)")
-    }
-    var last = ""
-    for update in recipe.updates {
-      let text = "\(rule(update.rule)) (\(update.origin))"
-      if text != last { parts.append(text) }
-      last = text
-    }
-    if recipe.dtype != recipe.source.dtype, recipe.updates.isEmpty {
-      parts.append("\(recipe.source.dtype.rawValue) to \(recipe.dtype.rawValue)")
-    }
-    return parts.joined(separator: "; ")
-  }
-
-  static func rule(_ rule: Rule) -> String {
-    switch rule {
-    case .lowRank(let low): "lora rank \(low.rank) × \(low.scale)"
-    case .dora(let low, _, let axis, _): "dora rank \(low.rank) × \(low.scale) by \(axis)"
-    case .add(_, let scale): "add × \(scale)"
-    case .replace: "replace"
-    case .replaceRows(let rows, _, _): "replace \(rows.count) rows"
     }
   }
 }
