@@ -12,12 +12,6 @@ enum WorkerCommand {
   }
 }
 
-enum VerifyCommand {
-  static func run(_ flags: VerifyFlags) throws(CommandError) -> ExitCode {
-    Pending.refuse("verify")
-  }
-}
-
 enum StatusCommand {
   static func run(_ flags: StatusFlags) throws(CommandError) -> ExitCode {
     Pending.refuse("status")

@@ -33,6 +33,8 @@ enum CommandError: Error, Equatable {
   case failed(String)
   /// Stopped before the end; the same command goes on.
   case stopped(String)
+  /// A check found a difference.
+  case different(String)
   /// Keys or network settings, in our own words.
   case configuration(String)
 
@@ -51,7 +53,8 @@ enum CommandError: Error, Equatable {
     case .merging(let error): error.sentence
     case .publishing(let error): error.sentence
     case .messaging(let error): error.sentence
-    case .refused(let text), .failed(let text), .stopped(let text), .configuration(let text):
+    case .refused(let text), .failed(let text), .stopped(let text), .different(let text),
+      .configuration(let text):
       text
     }
   }
@@ -62,7 +65,7 @@ enum CommandError: Error, Equatable {
     case .storage(.noSpace), .ledger(.storage(.noSpace)), .publishing(.storage(.noSpace)):
       .again
     case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)), .safetensors(.storage),
-      .adapter(.storage), .adapter(.container(.storage)):
+      .adapter(.storage), .adapter(.container(.storage)), .messaging(.storage):
       .failed
     case .usage, .checkpoint, .safetensors, .json, .adapter, .planning, .refused: .badInput
     case .plan, .failed: .failed
@@ -72,6 +75,7 @@ enum CommandError: Error, Equatable {
     case .publishing(let error): error.isDifference ? .different : .failed
     case .messaging, .configuration: .configuration
     case .stopped: .again
+    case .different: .different
     }
   }
 

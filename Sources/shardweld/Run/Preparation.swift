@@ -13,8 +13,9 @@ struct Preparation {
   let adapters: [Adapter]
   let plan: MergePlan
 
-  /// Opens the inputs and plans; refuses a base that carries one of the adapters already.
-  init(_ flags: MergeFlags) throws(CommandError) {
+  /// Opens the inputs and plans, with the flags' options or other ones; refuses a base that carries
+  /// one of the adapters already.
+  init(_ flags: MergeFlags, options: MergeOptions? = nil) throws(CommandError) {
     let checkpoint = try wrap(CommandError.checkpoint) { () throws(CheckpointError) in
       try Checkpoint.open(flags.base)
     }
@@ -27,7 +28,7 @@ struct Preparation {
       try Planner.plan(
         checkpoint,
         adapters: zip(adapters, flags.adapters).map { (adapter: $0, strength: $1.strength) },
-        options: flags.options)
+        options: options ?? flags.options)
     }
     if !flags.again { try refuseCarried() }
   }
