@@ -74,8 +74,9 @@ struct Doorkeeper: ~Copyable {
     }
   }
 
+  /// An address as it may be shown.
   private static func clean(_ bytes: [UInt8]) -> String {
-    let text = String(decoding: bytes.prefix(64), as: UTF8.self)
+    let text = Endpoint.withoutMapping(String(decoding: bytes.prefix(64), as: UTF8.self))
     let shown = text.unicodeScalars.filter { !MessageCodec.isControl($0) }
     return String(String.UnicodeScalarView(shown))
   }

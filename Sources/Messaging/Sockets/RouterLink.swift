@@ -36,8 +36,7 @@ package final class RouterLink: Link {
   private let allowList: AllowList
   private let publicKey: PublicKey
   private var refusals: [Refusal] = []
-  private let socket: Socket
-  private let monitor: Monitor
+  private let watched: WatchedSocket
   private let doorkeeper: Doorkeeper
 
   /// Listens at `tcp://ADDRESS:PORT` (`*` for all addresses, `*` for any free port) or `ipc://PATH`
@@ -45,7 +44,7 @@ package final class RouterLink: Link {
   package init(
     endpoint text: String, keys: KeyPair, allowList: AllowList
   ) throws(MessagingError) {
-    let wanted = try Endpoint(text)
+    let wanted = try Endpoint(text, isServer: true)
     try wanted.checkBeforeListening()
     let doorkeeper = try Doorkeeper()
     let socket = try Socket(doorkeeper.context, type: ZMQ_ROUTER)
@@ -54,16 +53,15 @@ package final class RouterLink: Link {
     let events =
       ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
       | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-    let monitor = try Monitor(socket, doorkeeper.context, events: events)
-    try socket.bind(wanted.text)
-    let bound = try Endpoint(try socket.lastEndpoint())
+    let watched = try WatchedSocket(socket, doorkeeper.context, events: events)
+    try watched.socket.bind(wanted.text)
+    let bound = try Endpoint(reported: try watched.socket.lastEndpoint())
 
     endpoint = bound.text
     localEndpoint = bound.onThisMachine.text
     self.allowList = allowList
     publicKey = keys.publicKey
-    self.socket = socket
-    self.monitor = monitor
+    self.watched = watched
     self.doorkeeper = doorkeeper
     super.init()
   }
@@ -72,8 +70,8 @@ package final class RouterLink: Link {
   /// message is not sent, and what must arrive is sent again later. True is no proof of arrival.
   package func send(_ bytes: [UInt8], to peer: Peer) -> Bool {
     invariant(bytes.count <= MessageCodec.byteCountMax, "sending \(bytes.count) bytes")
-    guard socket.send(peer.routingID, hasMore: true) == .sent else { return false }
-    return socket.send(bytes) == .sent
+    guard watched.socket.send(peer.routingID, hasMore: true) == .sent else { return false }
+    return watched.socket.send(bytes) == .sent
   }
 
   /// The next message of an authorised worker; nil where none has come. Never blocks.
@@ -81,7 +79,7 @@ package final class RouterLink: Link {
   /// The allow-list is asked anew for every message. What it does not admit is dropped and noted.
   package func receive() -> Incoming? {
     attend()
-    while let frames = socket.receiveAll() {
+    while let frames = watched.socket.receiveAll() {
       // The key is on the payload: libzmq 4.3.4 may lose it on the part before.
       let key = frames.last?.userID.flatMap { PublicKey($0) }
       guard frames.count == 2, let key else {
@@ -131,7 +129,7 @@ package final class RouterLink: Link {
 
   override var items: [zmq_pollitem_t] {
     unsafe [
-      Self.item(socket), Self.item(doorkeeper.socket), Self.item(monitor.socket),
+      Self.item(watched.socket), Self.item(watched.monitor), Self.item(doorkeeper.socket),
     ]
   }
 
@@ -143,7 +141,7 @@ package final class RouterLink: Link {
       case .malformed(let address): note(.malformedRequest(address: address))
       }
     }
-    while let event = monitor.next() {
+    while let event = watched.nextEvent() {
       note(event.number == ZMQ_EVENT_ACCEPT_FAILED ? .notAccepted : .failedHandshake)
     }
   }
