@@ -22,7 +22,8 @@ struct ExplainFlags: CommandFlags, Equatable {
     groups: [FlagGroup("Report", [.json(\.json)])],
     examples: [
       .init(
-        lines: ["explain MERGED model.layers.7.mlp.down_proj.weight"], meaning: "A tensor's story."),
+        lines: ["explain MERGED model.layers.7.mlp.down_proj.weight"],
+        meaning: "A tensor's story."),
       .init(lines: ["explain MERGED.shardweld 12"], meaning: "The story of job 12."),
     ],
     exitCodes: [.done, .failed, .badInput])

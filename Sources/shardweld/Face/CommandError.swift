@@ -1,5 +1,5 @@
-// Every failure of a command, with the exit code that it means. Modules say what went wrong; here it
-// is only decided what kind of end that is.
+// Every failure of a command, with the exit code that it means. Modules say what went wrong; here
+// it is only decided what kind of end that is.
 import Adapters
 import Checkpoints
 import Ledger

@@ -1,5 +1,5 @@
-// The three forms of one progress reading: a bar for a terminal, a line for a log, a JSON object for
-// a program.
+// The three forms of one progress reading: a bar for a terminal, a line for a log, a JSON object
+// for a program.
 import OrderedJSON
 
 enum ProgressText {

@@ -8,7 +8,8 @@ struct AdapterChoice: Equatable, Sendable {
   /// Multiplies the whole update, on top of the adapter's own alpha/r.
   var strength: Double = 1
 
-  /// Reads `DIR` or `DIR=NUMBER`: the last `=` parts them, unless a folder of the whole name exists.
+  /// Reads `DIR` or `DIR=NUMBER`: the last `=` parts them, unless a folder of the whole name
+  /// exists.
   init(
     _ text: String,
     exists: (String) throws(StorageError) -> Bool = { path throws(StorageError) in

@@ -1,5 +1,5 @@
-// Sizes, counts and percentages as people write them. Decimal units count by 1000 (1 MB is a million
-// bytes), binary ones by 1024 (1 MiB).
+// Sizes, counts and percentages as people write them. Decimal units count by 1000 (1 MB is a
+// million bytes), binary ones by 1024 (1 MiB).
 
 enum Quantity {
   private static let units: [(name: String, byteCount: Int64)] = [

@@ -1,5 +1,5 @@
-// Everything that can be wrong with a command line, as facts; `sentence` is the prose. None of these
-// touches a file: the run ends with exit code 2 and nothing is written.
+// Everything that can be wrong with a command line, as facts; `sentence` is the prose. None of
+// these touches a file: the run ends with exit code 2 and nothing is written.
 
 /// Why a command line was not understood.
 enum UsageError: Error, Equatable {
@@ -64,7 +64,8 @@ enum UsageError: Error, Equatable {
       "\(Self.subject(flag)) is a whole number from \(range.lowerBound) to \(range.upperBound), "
         + "not \"\(value)\""
     case .badPercent(let flag, let value):
-      "\(Self.subject(flag)) is a percentage above 0 and up to 100, such as 5 or 0.5%, not \"\(value)\""
+      "\(Self.subject(flag)) is a percentage above 0 and up to 100, such as 5 or 0.5%, "
+        + "not \"\(value)\""
     case .badStrength(let adapter, let text):
       "the strength of adapter \(adapter) is a number, as in \(adapter)=0.7, not \"\(text)\""
     case .badEndpoint(let flag, let value, let example):

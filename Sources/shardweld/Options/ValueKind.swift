@@ -1,5 +1,5 @@
-// What a flag's value can be: how it is read, how its default is written, and what a shell may offer
-// for it. One value for each kind; flags are declared with these.
+// What a flag's value can be: how it is read, how its default is written, and what a shell may
+// offer for it. One value for each kind; flags are declared with these.
 
 /// How the text after a flag becomes a value.
 struct ValueKind<Value: Sendable>: Sendable {
