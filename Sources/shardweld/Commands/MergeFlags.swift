@@ -119,8 +119,8 @@ struct MergeFlags: CommandFlags, Equatable {
     "Resources",
     [
       .value(
-        "--workers", .orAuto(.count(1...4096)), \.workers,
-        "Worker processes; auto is one per core, and no more than jobs."),
+        "--workers", .orAuto(.count(0...4096)), \.workers,
+        "Worker processes; auto is one per core, and no more than jobs; 0 merges in this process."),
       .threads(
         \.threads, "Threads of each worker; auto shares this machine's cores between the workers."),
       .memoryLimit(\.memoryLimit, "Most memory of each worker, whatever the size of the model."),

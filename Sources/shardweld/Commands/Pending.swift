@@ -1,17 +1,5 @@
 // Commands whose bodies are not joined up in this build.
 
-enum CoordinatorCommand {
-  static func run(_ flags: CoordinatorFlags) throws(CommandError) -> ExitCode {
-    Pending.refuse("coordinator")
-  }
-}
-
-enum WorkerCommand {
-  static func run(_ flags: WorkerFlags) throws(CommandError) -> ExitCode {
-    Pending.refuse("worker")
-  }
-}
-
 enum StatusCommand {
   static func run(_ flags: StatusFlags) throws(CommandError) -> ExitCode {
     Pending.refuse("status")

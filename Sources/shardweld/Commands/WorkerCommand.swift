@@ -1,0 +1,70 @@
+// `shardweld worker`: works for one coordinator until it is needed no more.
+import CLinux
+import Glibc
+import Kernels
+import Ledger
+import Merging
+import Messaging
+import Planning
+import Storage
+import Working
+
+enum WorkerCommand {
+  static func run(_ flags: WorkerFlags) throws(CommandError) -> ExitCode {
+    let signals = SignalSource()
+    let log = ProgressPrinter(flags.progress).log(flags.logLevel)
+    guard followsParent() else { return .again }
+    let (pair, savedKey) = try wrap(CommandError.messaging) { () throws(MessagingError) in
+      try KeyFolder.worker(flags.keys)
+    }
+    let (endpoint, serverKey) = try coordinator(flags, savedKey)
+    let link = try wrap(CommandError.messaging) { () throws(MessagingError) in
+      try DealerLink(endpoint: endpoint, serverKey: serverKey, keys: pair)
+    }
+    let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    let settings = WorkerSettings(
+      host: Host.name, processID: Host.processID, threads: flags.threads ?? cores,
+      session: .random(in: 1 ... .max))
+    let kernel = try wrap({ CommandError.merging(.instructionSet($0)) }) {
+      () throws(KernelsError) in
+      try InstructionSet.selection.get().name
+    }
+    log.debug("worker \(Host.name)/\(Host.processID) for \(endpoint), \(kernel)")
+    let exit = WorkerShell(
+      link: link, signals: signals, settings: settings, memoryByteCount: flags.memoryLimit,
+      kernel: kernel
+    ).run()
+    if let sentence = exit.sentence { log.error(sentence) }
+    return ExitCode(rawValue: exit.code) ?? .failed
+  }
+
+  /// Where the coordinator is: as told, or as the job's folder says. The key stays the saved one,
+  /// which only the owner of the key folder can change.
+  private static func coordinator(
+    _ flags: WorkerFlags, _ savedKey: PublicKey
+  ) throws(CommandError) -> (endpoint: String, key: PublicKey) {
+    if let endpoint = flags.connect { return (endpoint, savedKey) }
+    let folder = JobFolder(path: Path.absolute(flags.job ?? ""))
+    let epoch = try wrap(CommandError.ledger) { () throws(LedgerError) in
+      try EpochRecord.newest(in: folder)
+    }
+    guard let epoch else {
+      throw .refused("\(folder.path) names no coordinator; start it first, or give --connect")
+    }
+    guard epoch.publicKey == savedKey.text else {
+      throw .configuration(
+        "the coordinator of \(folder.path) has the key \(epoch.publicKey), but \(flags.keys) "
+          + "expects \(savedKey.text); copy its coordinator.public there")
+    }
+    return (epoch.endpoint, savedKey)
+  }
+
+  /// Ends with the process that started it, where that one asks for it.
+  private static func followsParent() -> Bool {
+    guard let text = unsafe getenv(LocalWorkers.parentVariable) else { return true }
+    let parent = unsafe String(cString: text)
+    guard sw_die_with_parent(SIGKILL) == 0 else { return true }
+    // The parent may have died before the kernel was asked.
+    return String(getppid()) == parent
+  }
+}

@@ -1,0 +1,101 @@
+// A merge whose jobs are done by workers: the loop in the middle of `Pipeline`, handed out.
+import Coordination
+import Glibc
+import Ledger
+import Messaging
+import Planning
+import Storage
+
+/// The coordinator's part of a run.
+struct WorkerRun {
+  let job: OpenJob
+  let flags: MergeFlags
+  let printer: ProgressPrinter
+  let log: Log
+  let signals: SignalSource
+
+  /// Local workers over a private socket.
+  func runLocally() throws(CommandError) -> MergeResult {
+    PrivateFolder.removeLeftover(of: job.folder, log)
+    let folder = try PrivateFolder()
+    defer { folder.remove(log) }
+    let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    let jobsLeft = max(1, job.plan.jobs.count - job.ledger.committed.count)
+    let count = min(flags.workers ?? cores, jobsLeft)
+    let threads = flags.threads ?? max(1, cores / count)
+    let recipe = LocalWorkers.Recipe(
+      count: count,
+      words: [
+        "worker", "--connect", folder.endpoint, "--keys", folder.keys, "--threads", "\(threads)",
+        "--memory-limit", "\(flags.memoryLimit)", "--progress", "none", "--log-level",
+        flags.logLevel.rawValue,
+      ])
+    return try run(endpoint: folder.endpoint, keys: folder.keys, announced: nil, local: recipe)
+  }
+
+  /// Workers that come over the network.
+  func run(
+    endpoint: String, keys: String, announced: String?, local: LocalWorkers.Recipe?
+  ) throws(CommandError) -> MergeResult {
+    let (pair, allowed) = try wrap(CommandError.messaging) { () throws(MessagingError) in
+      try KeyFolder.coordinator(keys)
+    }
+    let link = try wrap(CommandError.messaging) { () throws(MessagingError) in
+      try RouterLink(endpoint: endpoint, keys: pair, allowList: allowed)
+    }
+    var result = MergeResult(job)
+    var options = CoordinatorShell.Options(publicKey: pair.publicKey.text)
+    options.readsBack = flags.verify == .readback
+    options.overwrites = flags.overwrite
+    options.announcedEndpoint = announced
+    if local == nil {
+      log.info("waiting for workers on \(link.endpoint), key \(pair.publicKey.text)")
+    }
+    let (display, journal) = (printer, log)
+    let shell = CoordinatorShell(
+      plan: job.plan, encoded: job.encoded, ledger: job.ledger, publication: job.publication,
+      link: link, signals: signals, options: options,
+      report: { snapshot in
+        display.update(
+          Progress(
+            phase: snapshot.phase, jobsDone: snapshot.jobsDone, jobsTotal: snapshot.jobsTotal,
+            bytesDone: snapshot.bytesDone, bytesTotal: snapshot.bytesTotal,
+            workers: snapshot.workers))
+      },
+      remark: { remark in Self.tell(remark, journal) })
+    let workers = local.map { LocalWorkers($0, events: shell.processes, log: log) }
+    workers?.start()
+    defer { workers?.stop() }
+    let outcome: CoordinationOutcome
+    do throws(CoordinationError) { outcome = try shell.run() } catch {
+      switch error {
+      case .messaging(let error): throw .messaging(error)
+      case .ledger(let error): throw .ledger(error)
+      }
+    }
+    switch outcome {
+    case .finished(let summary):
+      result.published = summary.published
+      result.workerCount = summary.workersUsed
+      result.retryCount = summary.retries
+      return result
+    case .stopped(let reason): throw .stopped(reason)
+    case .failed(let reasons): throw .failed(reasons.joined(separator: "; "))
+    }
+  }
+
+  private static func tell(_ remark: CoordinationRemark, _ log: Log) {
+    switch remark {
+    case .note(let note):
+      let text = [
+        note.kind.rawValue, note.attempt.map { "\($0)" } ?? "", note.worker, note.text,
+      ].filter { !$0.isEmpty }.joined(separator: " ")
+      switch note.kind {
+      case .failed, .mismatch, .lost: log.warning(text)
+      default: log.debug(text)
+      }
+    case .refusal(let refusal): log.warning(refusal.sentence)
+    case .malformed(let error, let worker): log.warning("worker \(worker): \(error.sentence)")
+    }
+  }
+}
