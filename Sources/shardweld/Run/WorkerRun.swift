@@ -16,7 +16,7 @@ struct WorkerRun {
 
   /// Local workers over a private socket.
   func runLocally() throws(CommandError) -> MergeResult {
-    PrivateFolder.removeLeftover(of: job.folder, log)
+    PrivateFolder.removeLeftovers(log)
     let folder = try PrivateFolder()
     defer { folder.remove(log) }
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
