@@ -53,8 +53,7 @@ final class ShardRun {
       return (start, Int(min(Int64(most), recipe.byteCount - start)))
     }
     let bytes = { (bench: Workbench, tile: Int) in
-      unsafe UnsafeMutableRawBufferPointer(
-        rebasing: bench.source.bytes[..<block(tile).1])
+      unsafe bench.sourceBytes(block(tile).1)
     }
     let line = TileLine(
       count: Int((recipe.byteCount + Int64(most) - 1) / Int64(most)), crew,

@@ -62,7 +62,8 @@ extension TensorMerge {
       prepare: { (bench, strip) throws(MergingError) in
         let columns = (start + strip * stripWidth)..<(start + (strip + 1) * stripWidth)
         let part = Window(rows: window.rows, columns: columns.clamped(to: window.columns))
-        let target = unsafe sums.bytes.baseAddress!.assumingMemoryBound(to: Double.self)
+        let target =
+          unsafe sums.bytes.baseAddress!.assumingMemoryBound(to: Double.self)
           + (part.columns.lowerBound - window.columns.lowerBound)
         try part.eachBlock(
           height: max(1, capacity / stripWidth), width: stripWidth
@@ -101,7 +102,8 @@ extension TensorMerge {
     _ index: Int, _ window: Window, _ magnitude: TensorBytes, _ crew: Crew,
     _ report: (Int) throws(MergingError) -> Void
   ) throws(MergingError) -> DoraFactors {
-    let width = precision.panelWidth, lanes = SquareLanes.count
+    let width = precision.panelWidth
+    let lanes = SquareLanes.count
     let capacity = min(blockCapacity, context.budget.tileByteCount / sourceByteCount)
     let height = max(1, min(8 * Packing.leftRows, capacity / width))
     let blockWidth = max(width, capacity / height / width * width)

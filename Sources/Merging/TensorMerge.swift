@@ -61,7 +61,8 @@ final class TensorMerge {
 
   /// The longest rank whose factors are packed whole; a longer one is summed in pieces.
   var longestRank: Int {
-    let budget = context.budget, size = precision.byteCount
+    let budget = context.budget
+    let size = precision.byteCount
     return min(
       budget.leftByteCount / size / Packing.leftRows,
       budget.segmentByteCount / size / precision.panelWidth)
@@ -78,7 +79,9 @@ final class TensorMerge {
   func needsPass(_ update: Int) -> Bool {
     guard case .dora(_, _, let axis, _) = recipe.updates[update].rule else { return false }
     return axis == .column || !hasWholeRows
-      || recipe.updates.contains { if case .dora(_, _, .column, _) = $0.rule { true } else { false } }
+      || recipe.updates.contains {
+        if case .dora(_, _, .column, _) = $0.rule { true } else { false }
+      }
   }
 
   private var hasWholeRows: Bool {
@@ -108,7 +111,9 @@ final class TensorMerge {
   /// Groups tiles so that the right factors they need fit; false where one does not.
   private func span() -> Bool {
     spans = []
-    var start = 0, held: [Int] = [], left = context.budget.panelByteCount
+    var start = 0
+    var held: [Int] = []
+    var left = context.budget.panelByteCount
     var holdsAll = true
     for tile in 0..<grid.count {
       let wanted = recipe.updates.indices.filter {
@@ -137,7 +142,8 @@ final class TensorMerge {
   }
 
   private func shapeBlocks(holdsAll: Bool) {
-    let width = precision.panelWidth, columns = grid.columnsAtOnce
+    let width = precision.panelWidth
+    let columns = grid.columnsAtOnce
     let hasProduct = recipe.updates.indices.contains { product(of: $0) != nil }
     let hasRowNorms = recipe.updates.indices.contains {
       if case .dora(_, _, .row, _) = recipe.updates[$0].rule { !needsPass($0) } else { false }

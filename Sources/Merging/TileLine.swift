@@ -8,11 +8,11 @@ import Planning
 final class Crew {
   let benches: [Workbench]
   /// Serial, so that each has a thread whatever else the process is waiting for.
-  fileprivate let helpers: [DispatchQueue]
+  fileprivate let queues: [DispatchQueue]
 
   init(_ budget: TileBudget) {
     benches = (0..<budget.threads).map { _ in Workbench(budget) }
-    helpers = benches.dropFirst().map { _ in DispatchQueue(label: "merging") }
+    queues = benches.dropFirst().map { _ in DispatchQueue(label: "merging") }
   }
 }
 
@@ -56,9 +56,9 @@ final class TileLine: @unchecked Sendable {
     guard count > 0 else { return }
     gates[0].signal()
     let group = DispatchGroup()
-    for helper in 1..<max(1, gates.count) {
-      crew.helpers[helper - 1].async(group: group) {
-        self.work(self.crew.benches[helper]) { (_) throws(MergingError) in }
+    for thread in 1..<max(1, gates.count) {
+      crew.queues[thread - 1].async(group: group) {
+        self.work(self.crew.benches[thread]) { (_) throws(MergingError) in }
       }
     }
     work(crew.benches[0], report: report)

@@ -55,7 +55,8 @@ import Testing
         == doubles.map { $0.isNaN ? 0x7FC0_0000 : Float($0).bitPattern })
     let same = kernels.narrow(.single, Samples.bytes(singles), .f32)
     #expect(
-      Samples.values(same, as: UInt32.self) == singles.map { $0.isNaN ? 0x7FC0_0000 : $0.bitPattern })
+      Samples.values(same, as: UInt32.self)
+        == singles.map { $0.isNaN ? 0x7FC0_0000 : $0.bitPattern })
     let long = kernels.narrow(.double, Samples.bytes(doubles), .f64)
     #expect(
       Samples.values(long, as: UInt64.self)
@@ -89,9 +90,11 @@ struct SmallFloat {
   private init(exponentBits: Int, fractionBits: Int) {
     self.exponentBits = exponentBits
     self.fractionBits = fractionBits
-    let bias = 1 << (exponentBits - 1) - 1, limit = 1 << exponentBits - 1
+    let bias = 1 << (exponentBits - 1) - 1
+    let limit = 1 << exponentBits - 1
     magnitudes = (0...(limit << fractionBits)).map { pattern in
-      let exponent = pattern >> fractionBits, fraction = pattern & (1 << fractionBits - 1)
+      let exponent = pattern >> fractionBits
+      let fraction = pattern & (1 << fractionBits - 1)
       if exponent == limit { return .infinity }
       let significand = exponent == 0 ? fraction : fraction | 1 << fractionBits
       let power = max(exponent, 1) - bias - fractionBits
@@ -110,7 +113,8 @@ struct SmallFloat {
     if x.isNaN { return UInt16(infinity | 1 << (fractionBits - 1)) }
     let sign: UInt16 = x.sign == .minus ? 0x8000 : 0
     // The last pattern of at most that magnitude.
-    var low = 0, high = infinity
+    var low = 0
+    var high = infinity
     while low < high {
       let middle = (low + high + 1) / 2
       if magnitudes[middle] <= x.magnitude { low = middle } else { high = middle - 1 }

@@ -1,3 +1,4 @@
+import Glibc
 import Kernels
 import Testing
 
@@ -30,5 +31,21 @@ import Testing
         == "this CPU does not have \(missing.name): set SHARDWELD_INSTRUCTION_SET to one of "
         + "\(names), or do not set it")
     #expect(KernelTable(missing).set == .plain)
+  }
+
+  @Test func `the environment overrides the choice`() async {
+    await #expect(processExitsWith: .success) {
+      unsafe setenv(InstructionSet.variable, "plain", 1)
+      #expect(InstructionSet.current == .plain)
+      #expect(KernelTable().set == .plain)
+    }
+  }
+
+  @Test func `an environment that asks for what there is not is told`() async {
+    await #expect(processExitsWith: .success) {
+      unsafe setenv(InstructionSet.variable, "mmx", 1)
+      #expect(InstructionSet.selection == .failure(.unknownInstructionSet("mmx")))
+      #expect(InstructionSet.current == InstructionSet.supported.last)
+    }
   }
 }

@@ -15,7 +15,8 @@ import Testing
         for element in ElementType.allCases {
           let narrow = Samples.elements(element, count, seed: UInt64(count))
           #expect(
-            kernels.widen(element, narrow, precision) == Self.plain.widen(element, narrow, precision),
+            kernels.widen(element, narrow, precision)
+              == Self.plain.widen(element, narrow, precision),
             "widen \(element) to \(precision), \(count)")
           let wide = Samples.numbers(precision, count, seed: UInt64(count))
           #expect(
@@ -69,7 +70,8 @@ import Testing
   @Test(arguments: InstructionSet.supported)
   func `scaled addition and lerp round after every step`(_ set: InstructionSet) {
     let kernels = KernelTable(set)
-    let w = Samples.floats(500, seed: 20), v = Samples.floats(500, seed: 21)
+    let w = Samples.floats(500, seed: 20)
+    let v = Samples.floats(500, seed: 21)
     let sum = unsafe KernelTable.changing(Samples.bytes(w), Samples.bytes(v)) {
       unsafe kernels.addScaled(.single, $0, $1, scale: 1 / 3, count: 500)
     }
@@ -113,7 +115,9 @@ import Testing
           lanes[i % SquareLanes.count] += rounded(x * x)
         }
         let cut = count / 3
-        #expect(sums(kernels, precision, row, cuts: [0, count]).map(\.bitPattern) == lanes.map(\.bitPattern))
+        #expect(
+          sums(kernels, precision, row, cuts: [0, count]).map(\.bitPattern)
+            == lanes.map(\.bitPattern))
         #expect(
           sums(kernels, precision, row, cuts: [0, cut, cut, count]).map(\.bitPattern)
             == lanes.map(\.bitPattern))

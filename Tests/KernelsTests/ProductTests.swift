@@ -15,7 +15,8 @@ import Testing
     (1...26).map { Shape(rows: $0, columns: 5 + $0 * 7 % 61, rank: $0 % 5 + 1, skip: $0 * 3 % 16) }
     + (1...70).map { Shape(rows: $0 % 3 + 1, columns: $0, rank: 3, skip: 0) }
     + [
-      Shape(rows: 13, columns: 1, rank: 1, skip: 15), Shape(rows: 24, columns: 64, rank: 64, skip: 0),
+      Shape(rows: 13, columns: 1, rank: 1, skip: 15),
+      Shape(rows: 24, columns: 64, rank: 64, skip: 0),
       Shape(rows: 5, columns: 33, rank: 130, skip: 7),
     ]
 
@@ -107,7 +108,9 @@ import Testing
     _ set: InstructionSet, _ precision: Precision, _ shape: Shape, _ value: [T], _ left: [T],
     _ right: [T], _ body: (KernelTable, PackedProduct) -> Void
   ) -> [T] {
-    let width = precision.panelWidth, rank = shape.rank, stride = shape.columns + 3
+    let width = precision.panelWidth
+    let rank = shape.rank
+    let stride = shape.columns + 3
     var packedLeft = [T](repeating: .nan, count: Packing.leftCount(rows: shape.rows, rank: rank))
     for i in 0..<shape.rows {
       for k in 0..<rank {

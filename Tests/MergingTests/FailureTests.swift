@@ -30,7 +30,8 @@ import Testing
     let fixture = try Fixture()
     let huge = fixture.put((0..<6000).map { $0 % 700 == 699 ? .infinity : 0 }, .f32, file: 1)
     fixture.tensor([60, 100], [fixture.update(.whole(60, 100), .add(huge, scale: 1))])
-    let slice = try fixture.slice(), output = fixture.output
+    let slice = try fixture.slice()
+    let output = fixture.output
     for budget in Budgets.all {
       #expect(throws: MergingError.nonFinite(tensor: "t0", row: 6, column: 99, dtype: .bf16)) {
         try ShardMerge(slice: slice, budget: budget).run(to: output) { _ in true }
@@ -43,7 +44,8 @@ import Testing
     let window = Window.whole(4, 100)
     let source = fixture.put(
       (0..<400).map { $0 % 7 == 0 ? .infinity : $0 % 11 == 0 ? .nan : 1 }, .f16, file: 0)
-    fixture.tensor([4, 100], source, [fixture.update(window, .lowRank(fixture.lowRank(window, rank: 2)))])
+    fixture.tensor(
+      [4, 100], source, [fixture.update(window, .lowRank(fixture.lowRank(window, rank: 2)))])
     fixture.tensor([4, 100], source, as: .bf16)
     try fixture.expectReference()
   }
@@ -73,7 +75,8 @@ import Testing
     let fixture = try Fixture()
     fixture.tensor([5000])
     var slice = try fixture.slice()
-    let output = fixture.output, path = slice.inputs[0].path
+    let output = fixture.output
+    let path = slice.inputs[0].path
     let error = #expect(throws: MergingError.self) {
       try ShardMerge(slice: slice, budget: Budgets.small).run(to: output) { _ in
         unsafe utimes(path, nil) == 0
@@ -95,8 +98,10 @@ import Testing
   @Test func `a stop removes the file`() throws {
     let fixture = try Fixture()
     fixture.tensor([9000])
-    fixture.tensor([3000], [fixture.update(.whole(3000, 1), .add(fixture.put(3000, .f32), scale: 1))])
-    let slice = try fixture.slice(), output = fixture.output
+    fixture.tensor(
+      [3000], [fixture.update(.whole(3000, 1), .add(fixture.put(3000, .f32), scale: 1))])
+    let slice = try fixture.slice()
+    let output = fixture.output
     for limit in [0, 1] {
       for threads in [1, 3] {
         var calls = 0
@@ -119,7 +124,8 @@ import Testing
   @Test func `a file that exists is refused and left alone`() throws {
     let fixture = try Fixture()
     fixture.tensor([4])
-    let slice = try fixture.slice(), output = fixture.output
+    let slice = try fixture.slice()
+    let output = fixture.output
     try WholeFile.write([1, 2, 3], to: output)
     let error = #expect(throws: MergingError.storage(.exists(path: output))) {
       try ShardMerge(slice: slice, budget: Budgets.small).run(to: output) { _ in true }
@@ -136,6 +142,16 @@ import Testing
     let set = MergingError.instructionSet(.unknownInstructionSet("mmx"))
     #expect(set.sentence == KernelsError.unknownInstructionSet("mmx").sentence)
     #expect(!set.isFinal)
+  }
+
+  @Test func `an instruction set that cannot be had stops before a file is made`() async {
+    await #expect(processExitsWith: .success) {
+      unsafe setenv(InstructionSet.variable, "mmx", 1)
+      let fixture = try Fixture()
+      fixture.tensor([4])
+      let expected = MergingError.instructionSet(.unknownInstructionSet("mmx"))
+      #expect(try fixture.failure() == expected)
+    }
   }
 
   @Test func `sizes that are not those of the recipes are refused`() throws {
@@ -200,7 +216,8 @@ import Testing
       guard case .lowRank(let product) = recipe.updates[0].rule else { return }
       recipe.updates = [
         Update(
-          window: whole, rule: .dora(product, magnitude: short, axis: .row, strength: 1), adapter: 0,
+          window: whole, rule: .dora(product, magnitude: short, axis: .row, strength: 1),
+          adapter: 0,
           tensorNames: [], origin: "")
       ]
     }

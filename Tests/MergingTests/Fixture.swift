@@ -55,7 +55,9 @@ final class Fixture {
   }
 
   /// A new random factor whose elements lie as asked: rows one after the other, or columns.
-  func factor(_ rows: Int, _ columns: Int, _ dtype: DType = .f32, transposed: Bool = false) -> Factor {
+  func factor(_ rows: Int, _ columns: Int, _ dtype: DType = .f32, transposed: Bool = false)
+    -> Factor
+  {
     let tensor = put(rows * columns, dtype)
     return Factor(
       file: 1, offset: tensor.offset, dtype: dtype, rowStride: transposed ? 1 : columns,
@@ -145,7 +147,8 @@ final class Fixture {
       #expect(merged.digest == .xxh3(expected), "\(note) \(budget)")
       for (index, bytes) in tensors.enumerated() {
         #expect(merged.tensors[index].output == Digest.xxh3(bytes).description, "\(note) \(index)")
-        let source = recipes[index].source, start = Int(source.offset)
+        let source = recipes[index].source
+        let start = Int(source.offset)
         let read = Array(files[source.file][start..<(start + Int(source.byteCount))])
         #expect(merged.tensors[index].source == Digest.xxh3(read).description, "\(note) \(index)")
       }
@@ -175,7 +178,9 @@ enum Budgets {
     with(tiny, threads: 4), middle,
   ]
 
-  static let few = [TileBudget(threads: 1), with(small, threads: 2), with(tiny, threads: 4), middle]
+  static let few = [
+    TileBudget(threads: 1), with(small, threads: 2), with(tiny, threads: 4), middle,
+  ]
 
   /// Pieces of rows, ranks in pieces, no factor held.
   static var tiny: TileBudget {

@@ -62,7 +62,8 @@ enum Reference {
     _ w: inout [T], _ recipe: TensorRecipe, _ window: Window, _ product: LowRank, _ m: [T],
     _ axis: Rule.Axis, _ strength: Double, _ files: [[UInt8]]
   ) {
-    let rows = window.rows.count, columns = window.columns.count
+    let rows = window.rows.count
+    let columns = window.columns.count
     var v = [T](repeating: 0, count: rows * columns)
     eachElement(window, recipe.columns) { i, j, n in
       v[i * columns + j] = w[n] + stored(T(product.scale) * sum(product, i, j, files))

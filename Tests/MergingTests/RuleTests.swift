@@ -50,7 +50,8 @@ import Testing
   @Test(arguments: [DType.bf16, .f16, .f32, .f64])
   func `low rank is added to each dtype`(_ dtype: DType) throws {
     let fixture = try Fixture()
-    for (rows, columns, rank) in [(40, 70, 3), (1, 200, 5), (130, 1, 2), (13, 33, 16), (25, 64, 1)] {
+    for (rows, columns, rank) in [(40, 70, 3), (1, 200, 5), (130, 1, 2), (13, 33, 16), (25, 64, 1)]
+    {
       let window = Window.whole(rows, columns)
       for adapter in [DType.bf16, .f16, .f32, .f64] {
         let product = fixture.lowRank(window, rank: rank, scale: 1 / 3, adapter)
@@ -99,10 +100,14 @@ import Testing
 
   @Test func `experts take their own rows and interleaved columns`() throws {
     let fixture = try Fixture()
-    let experts = 5, rank = 3, rows = 14, columns = 37
+    let experts = 5
+    let rank = 3
+    let rows = 14
+    let columns = 37
     for isSwapped in [false, true] {
       let (height, width) = isSwapped ? (columns, rows) : (rows, columns)
-      let a = fixture.put(rank * experts * columns, .f32), b = fixture.put(rows * rank * experts, .f32)
+      let a = fixture.put(rank * experts * columns, .f32)
+      let b = fixture.put(rows * rank * experts, .f32)
       let updates = (0..<experts).map { expert in
         // A: rows of an expert follow one another. B: column k·E + e.
         let down = Factor(
@@ -173,14 +178,18 @@ import Testing
   @Test(arguments: [Rule.Axis.row, .column])
   func `DoRA leaves a row or column of norm 0 as it is`(_ axis: Rule.Axis) throws {
     let fixture = try Fixture()
-    let rows = 20, columns = 40, window = Window.whole(rows, columns)
+    let rows = 20
+    let columns = 40
+    let window = Window.whole(rows, columns)
     let source = fixture.put(
-      (0..<(rows * columns)).map { $0 / columns == 4 || $0 % columns == 33 ? 0 : 1 }, .bf16, file: 0)
+      (0..<(rows * columns)).map { $0 / columns == 4 || $0 % columns == 33 ? 0 : 1 }, .bf16, file: 0
+    )
     let left = fixture.put((0..<rows).map { $0 == 4 ? 0 : 1 }, .f32, file: 1)
     let right = fixture.put((0..<columns).map { $0 == 33 ? 0 : 1 }, .f32, file: 1)
     let product = LowRank(
       left: Factor(file: 1, offset: left.offset, dtype: .f32, rowStride: 1, columnStride: 1),
-      right: Factor(file: 1, offset: right.offset, dtype: .f32, rowStride: columns, columnStride: 1),
+      right: Factor(
+        file: 1, offset: right.offset, dtype: .f32, rowStride: columns, columnStride: 1),
       rank: 1, scale: 1)
     for strength in [1, 0.5] {
       fixture.tensor(
@@ -198,7 +207,8 @@ import Testing
 
   @Test func `DoRA goes with other updates before and after it`() throws {
     let fixture = try Fixture()
-    let whole = Window.whole(36, 80), part = Window(rows: 4..<30, columns: 7..<75)
+    let whole = Window.whole(36, 80)
+    let part = Window(rows: 4..<30, columns: 7..<75)
     func dora(_ window: Window, _ axis: Rule.Axis, _ strength: Double) -> Update {
       fixture.update(
         window,
@@ -218,10 +228,12 @@ import Testing
   @Test func `tensors are added and replaced whole`() throws {
     let fixture = try Fixture()
     for (rows, columns) in [(200, 1), (20, 45)] {
-      let window = Window.whole(rows, columns), count = rows * columns
+      let window = Window.whole(rows, columns)
+      let count = rows * columns
       let shape = columns == 1 ? [rows] : [rows, columns]
       for dtype in [DType.bf16, .f32, .f64] {
-        let v = fixture.put(count, .f32), other = fixture.put(count, .f16)
+        let v = fixture.put(count, .f32)
+        let other = fixture.put(count, .f16)
         fixture.tensor(shape, dtype, [fixture.update(window, .add(v, scale: 1 / 3))])
         fixture.tensor(shape, dtype, [fixture.update(window, .replace(v, strength: 1))])
         fixture.tensor(
@@ -242,7 +254,8 @@ import Testing
 
   @Test func `rows are replaced by their numbers`() throws {
     let fixture = try Fixture()
-    let window = Window.whole(50, 37), rows = [49, 0, 7, 31, 7]
+    let window = Window.whole(50, 37)
+    let rows = [49, 0, 7, 31, 7]
     for strength in [1, 0.6] {
       let v = fixture.put(rows.count * 37, .f32)
       fixture.tensor([50, 37], [fixture.update(window, .replaceRows(rows, v, strength: strength))])

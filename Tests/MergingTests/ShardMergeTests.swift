@@ -14,7 +14,8 @@ import Testing
     fixture.tensor([0])
     let slice = try fixture.slice()
     for budget in Budgets.all {
-      var steps: [Int64] = [], isOnThread = true
+      var steps: [Int64] = []
+      var isOnThread = true
       let thread = pthread_self()
       _ = try ShardMerge(slice: slice, budget: budget).run(to: fixture.output) { byteCount in
         steps.append(byteCount)
