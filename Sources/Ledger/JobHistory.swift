@@ -1,4 +1,5 @@
-// A job's folder as `status` and `explain` see it: read only, beside a running coordinator or after.
+// A job's folder as `status` and `explain` see it: read only, beside a running coordinator or
+// after.
 package import Planning
 import Storage
 

@@ -1,7 +1,7 @@
-// Reading adapters: strided matrices into packed order, and plain runs of numbers. Memory is bounded
-// by the workbench whatever the factor's size, and no more of the file is read than the span of the
-// lines asked for: dense rows come in one read, a column of a transposed or interleaved factor costs
-// the bytes between its first and last element.
+// Reading adapters: strided matrices into packed order, and plain runs of numbers. Memory is
+// bounded by the workbench whatever the factor's size, and no more of the file is read than the
+// span of the lines asked for: dense rows come in one read, a column of a transposed or interleaved
+// factor costs the bytes between its first and last element.
 import Kernels
 import Planning
 import Safetensors

@@ -2,8 +2,8 @@
 //
 // Order of operations: squares of V are exact in Float64 and summed there, rows in sixteen lanes by
 // column number, columns in row order; the root is taken in Float64 and rounded to Float32; m is
-// divided by it in Float32, f · V is rounded to Float32 (all in Float64 where the base is F64). This
-// is PEFT's order (`tuners/lora/dora.py`) with a more exact norm.
+// divided by it in Float32, f · V is rounded to Float32 (all in Float64 where the base is F64).
+// This is PEFT's order (`tuners/lora/dora.py`) with a more exact norm.
 import Kernels
 import Planning
 import Storage

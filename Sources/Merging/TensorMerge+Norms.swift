@@ -1,6 +1,6 @@
-// DoRA's norms that need a pass of their own over the base: of columns, whose squares come from every
-// row, and of rows longer than a block. The value of a block is made as in the merge itself, up to the
-// update whose norms are wanted. Each sum is made by one thread in a fixed order.
+// DoRA's norms that need a pass of their own over the base: of columns, whose squares come from
+// every row, and of rows longer than a block. The value of a block is made as in the merge itself,
+// up to the update whose norms are wanted. Each sum is made by one thread in a fixed order.
 import Kernels
 import Planning
 import Storage

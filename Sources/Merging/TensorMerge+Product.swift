@@ -130,8 +130,8 @@ extension TensorMerge {
     try unsafe context.load(part, precision, to: target, bench)
   }
 
-  /// Packs columns of the tensor (not of the window) of an update's right factor, from the panel that
-  /// holds the first.
+  /// Packs columns of the tensor (not of the window) of an update's right factor, from the panel
+  /// that holds the first.
   func loadRight(
     _ update: Int, columns: Range<Int>, ranks: Range<Int>, to target: UnsafeMutableRawPointer,
     _ bench: Workbench

@@ -1,5 +1,6 @@
 // One tensor from its source to its output bytes. Numbers follow contract `f32-once` (Float64 where
-// the base is F64): widen exactly, apply the updates in order to a value kept in Float32, round once.
+// the base is F64): widen exactly, apply the updates in order to a value kept in Float32, round
+// once.
 //
 // Blocks are worked on whole: source → value, updates in order, value → output. A block's value has
 // no gaps between its rows. All threads share this object and change nothing of it while tiles run.
@@ -74,8 +75,8 @@ final class TensorMerge {
     return panelByteCount(of: update) <= context.budget.panelByteCount
   }
 
-  /// True where an update's factors come from a pass of their own: norms of columns always, norms of
-  /// rows where a block cannot hold whole rows or where another pass needs them.
+  /// True where an update's factors come from a pass of their own: norms of columns always, norms
+  /// of rows where a block cannot hold whole rows or where another pass needs them.
   func needsPass(_ update: Int) -> Bool {
     guard case .dora(_, _, let axis, _) = recipe.updates[update].rule else { return false }
     return axis == .column || !hasWholeRows
@@ -152,8 +153,8 @@ final class TensorMerge {
       blockColumns = columns
       blockRows = blockCapacity / max(1, columns)
     } else {
-      // With held factors a block of a quarter of a megabyte keeps to the second cache; else as many
-      // rows as there are share each packing of a factor.
+      // With held factors a block of a quarter of a megabyte keeps to the second cache; else as
+      // many rows as there are share each packing of a factor.
       let capacity = holdsAll ? min(blockCapacity, 1 << 16) : blockCapacity
       let most = holdsAll ? 8 * Packing.leftRows : max(1, capacity / width)
       let rows = max(1, min(grid.rowsAtOnce, most, capacity / width))

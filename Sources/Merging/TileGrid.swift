@@ -52,8 +52,8 @@ extension Window {
     return Window(rows: rows, columns: columns)
   }
 
-  /// Calls the body for each block of at most `height` × `width`, row by row of blocks; `newRows` is
-  /// true for the first block of such a row.
+  /// Calls the body for each block of at most `height` × `width`, row by row of blocks; `newRows`
+  /// is true for the first block of such a row.
   func eachBlock(
     height: Int, width: Int,
     _ body: (_ block: Window, _ newRows: Bool) throws(MergingError) -> Void

@@ -1,6 +1,6 @@
-// Tiles on their way: each is prepared on any thread, then passes a gate in tile order, then is stored
-// while the next ones are prepared and pass. What is done at the gate sees the same order for any
-// number of threads; that is where digests are taken.
+// Tiles on their way: each is prepared on any thread, then passes a gate in tile order, then is
+// stored while the next ones are prepared and pass. What is done at the gate sees the same order
+// for any number of threads; that is where digests are taken.
 import Dispatch
 import Planning
 
@@ -50,8 +50,8 @@ final class TileLine: @unchecked Sendable {
     gates = (0..<max(1, min(crew.benches.count, count))).map { _ in DispatchSemaphore(value: 0) }
   }
 
-  /// Runs all tiles. After each of its own tiles the caller's thread calls `report`: that tile and all
-  /// before it have passed. Its failure, or the first of a tile in tile order, ends the run.
+  /// Runs all tiles. After each of its own tiles the caller's thread calls `report`: that tile and
+  /// all before it have passed. Its failure, or the first of a tile in tile order, ends the run.
   func run(report: (_ tile: Int) throws(MergingError) -> Void) throws(MergingError) {
     guard count > 0 else { return }
     gates[0].signal()

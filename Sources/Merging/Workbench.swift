@@ -22,7 +22,8 @@ final class Workbench {
     unsafe room(byteCount, in: &output)
   }
 
-  /// Most tiles are of the streaming size or below; the budget's full size is for those that are not.
+  /// Most tiles are of the streaming size or below; the budget's full size is for those that are
+  /// not.
   private func room(
     _ byteCount: Int, in buffer: inout Buffer?
   ) -> UnsafeMutableRawBufferPointer {

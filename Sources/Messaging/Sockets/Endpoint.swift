@@ -1,5 +1,5 @@
-// Addresses. ZeroMQ takes more kinds than we do, and takes what lies at a socket's path away without
-// asking; both are settled here, before it sees the address.
+// Addresses. ZeroMQ takes more kinds than we do, and takes what lies at a socket's path away
+// without asking; both are settled here, before it sees the address.
 import Glibc
 import Storage
 

@@ -10,8 +10,8 @@ struct PrivateFolder {
 
   private static let prefix = "shardweld-"
 
-  /// Makes the folder and fresh keys in it. Sockets' names must be short, so it lies where the system
-  /// keeps such folders and not beside the output.
+  /// Makes the folder and fresh keys in it. Sockets' names must be short, so it lies where the
+  /// system keeps such folders and not beside the output.
   init() throws(CommandError) {
     let nonce = String(UInt64.random(in: .min ... .max), radix: 36)
     let path = Self.parent + "/" + Self.prefix + "\(getpid())-\(nonce)"

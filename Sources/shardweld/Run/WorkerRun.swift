@@ -87,7 +87,8 @@ struct WorkerRun {
   /// The address under which other machines find an endpoint: every address is none, so this
   /// machine's name stands for it.
   static func reachable(_ endpoint: String) -> String {
-    for wildcard in ["tcp://[::]:", "tcp://0.0.0.0:", "tcp://*:"] where endpoint.hasPrefix(wildcard) {
+    for wildcard in ["tcp://[::]:", "tcp://0.0.0.0:", "tcp://*:"] where endpoint.hasPrefix(wildcard)
+    {
       return "tcp://\(Host.name):" + endpoint.dropFirst(wildcard.count)
     }
     return endpoint

@@ -129,7 +129,9 @@ enum EventText {
       ]
     }
     var widths = [Int](repeating: 0, count: 5)
-    for row in rows { for column in 0..<4 { widths[column] = max(widths[column], row[column].count) } }
+    for row in rows {
+      for column in 0..<4 { widths[column] = max(widths[column], row[column].count) }
+    }
     return rows.map { row in
       var line = " "
       for (column, cell) in row.enumerated() where column == 4 || widths[column] > 0 {

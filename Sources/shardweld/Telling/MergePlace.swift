@@ -1,4 +1,5 @@
-// What a path given to `status` or `explain` leads to: a merge with its folder, or its result alone.
+// What a path given to `status` or `explain` leads to: a merge with its folder, or its result
+// alone.
 import Ledger
 import Planning
 import Publishing
@@ -50,7 +51,8 @@ enum MergePlace {
         + "give the --output of a merge")
   }
 
-  /// nil where there is no job's folder, also where it goes while it is read: the merge is done then.
+  /// nil where there is no job's folder, also where it goes while it is read: the merge is done
+  /// then.
   private static func history(_ folder: JobFolder) throws(CommandError) -> JobHistory? {
     guard try exists(folder.plan) else { return nil }
     do throws(LedgerError) { return try JobHistory.read(folder) } catch {

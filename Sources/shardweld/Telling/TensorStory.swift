@@ -1,5 +1,5 @@
-// How one tensor of the output is made: from the plan and the commit record while the job's folder is
-// there, afterwards from the manifest, which knows less of the source.
+// How one tensor of the output is made: from the plan and the commit record while the job's folder
+// is there, afterwards from the manifest, which knows less of the source.
 import Ledger
 import Planning
 import Publishing

@@ -6,15 +6,16 @@ enum Timestamp {
   static func text(milliseconds: Int64) -> String {
     let (day, rest) = divided(milliseconds, by: 86_400_000)
     let date = date(day: day)
-    let time = "\(padded(rest / 3_600_000)):\(padded(rest / 60_000 % 60))"
+    let time =
+      "\(padded(rest / 3_600_000)):\(padded(rest / 60_000 % 60))"
       + ":\(padded(rest / 1000 % 60)).\(padded(rest % 1000, 3))"
     return "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day))T\(time)Z"
   }
 
   /// Year, month and day of a count of days since 1970 in the Gregorian calendar.
   ///
-  /// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`. Years
-  /// begin in March there, so that the leap day is a year's last.
+  /// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
+  /// Years begin in March there, so that the leap day is a year's last.
   private static func date(day: Int64) -> (year: Int64, month: Int64, day: Int64) {
     let (era, dayOfEra) = divided(day + 719_468, by: 146_097)
     let year =
