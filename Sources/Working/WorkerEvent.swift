@@ -6,6 +6,8 @@ extension WorkerMachine {
   /// Something that happened.
   package enum Event: Equatable, Sendable {
     case message(CoordinatorMessage, Envelope)
+    /// The link stands, for the first time or again; what was said without one is lost.
+    case connected
     /// The merge thread has come so far with the running task.
     case advanced(Assignment.Kind, AttemptID, byteCount: Int64)
     /// The merge thread is done with the running task: `handedBack` where it stopped as told.

@@ -64,6 +64,14 @@ extension WorkerMachine {
     }
   }
 
+  /// Says at once what would else wait for its next time.
+  mutating func connected(now: Int64) {
+    guard leaving == nil else { return }
+    guard contact == .joined else { return sayHello(now: now) }
+    resendResults(olderThan: 0, now: now)
+    report(now: now)
+  }
+
   mutating func tick(now: Int64) {
     let silence = now - lastWord
     if silence >= settings.orphanGraceMilliseconds {

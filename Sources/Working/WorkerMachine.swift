@@ -64,6 +64,7 @@ package struct WorkerMachine: Sendable {
     guard !isOver else { return [] }
     switch event {
     case .message(let message, let envelope): hear(message, envelope, now: now)
+    case .connected: connected(now: now)
     case .advanced(let kind, let attempt, let byteCount):
       if isRunning(kind, attempt) { running?.byteCount = byteCount }
     case .ended(let kind, let attempt, let outcome): ended(kind, attempt, outcome, now: now)

@@ -1,0 +1,233 @@
+// The machine's hands: the socket, the clock, signals and the disk thread. Runs on the thread that
+// calls it and decides nothing; directives are carried out in the order they are given. Messages may
+// get lost on the way: what matters is said again when the machine says so.
+import Dispatch
+package import Ledger
+package import Messaging
+package import Planning
+package import Publishing
+import Storage
+
+/// Something worth telling a person while a run goes on.
+package enum CoordinationRemark: Equatable, Sendable {
+  case note(CoordinatorMachine.Note)
+  case refusal(Refusal)
+  /// Bytes of an authorised worker that are no message.
+  case malformed(MessageError, worker: String)
+}
+
+/// What the executable tells of the worker processes it started.
+package enum ProcessEvent: Equatable, Sendable {
+  case ended(processID: Int)
+  /// None is left and none will be started.
+  case noneLeft(reason: String)
+}
+
+/// Runs a merge's jobs on workers until it is finished, stopped or failed.
+package final class CoordinatorShell {
+  /// How a run is conducted; nothing here changes a byte of the output.
+  package struct Options: Sendable {
+    /// False with `--verify none`.
+    package var readsBack = true
+    /// Replace an output that is there already.
+    package var overwrites = false
+    /// Z85; workers that look the coordinator up in the job's folder expect it.
+    package var publicKey: String
+    /// How workers reach this coordinator, where that is not the link's own address.
+    package var announcedEndpoint: String?
+
+    package init(publicKey: String) { self.publicKey = publicKey }
+  }
+
+  private static let tickMilliseconds: Int64 = 200
+  private static let beatMilliseconds: Int64 = 2_000
+  /// Messages taken before the clock is looked at again.
+  private static let messagesPerTurnMax = 1_000
+
+  /// For the executable, from any thread.
+  package let processes = Mailbox<ProcessEvent>()
+
+  private let ledger: JobLedger
+  private let link: RouterLink
+  private let signals: SignalSource?
+  private let options: Options
+  private let report: (ProgressSnapshot) -> Void
+  private let remark: (CoordinationRemark) -> Void
+  private let disk: DiskThread
+  private let jobsKept: Int
+  private let started = CoordinatorShell.now
+  private var machine: CoordinatorMachine
+  /// The latest way to each worker: it changes when a worker reconnects.
+  private var peers: [WorkerID: Peer] = [:]
+  private var published: PublishedSummary?
+  private var signalCount = 0
+  private var end: CoordinatorMachine.End?
+
+  /// `report` is called a few times each second, `remark` as things happen; both on the thread that
+  /// runs.
+  package init(
+    plan: MergePlan, encoded: EncodedPlan, ledger: JobLedger, publication: Publication,
+    link: RouterLink, signals: SignalSource?, options: Options,
+    report: @escaping (ProgressSnapshot) -> Void,
+    remark: @escaping (CoordinationRemark) -> Void = { _ in }
+  ) {
+    self.ledger = ledger
+    self.link = link
+    self.signals = signals
+    self.options = options
+    self.report = report
+    self.remark = remark
+    disk = DiskThread(
+      ledger: ledger, publication: publication, jobs: plan.jobs, overwrites: options.overwrites)
+    let committed = ledger.committed
+    jobsKept = committed.count
+    var settings = CoordinatorSettings(
+      epoch: ledger.epoch, jobFolder: ledger.folder.path,
+      planDigest: encoded.digest.description)
+    settings.readsBack = options.readsBack
+    machine = CoordinatorMachine(
+      settings: settings,
+      jobs: zip(plan.jobs, encoded.slices).map { job, slice in
+        JobFacts(
+          id: job.id, shardName: job.shardName, byteCount: job.byteCount, slice: slice,
+          isCommitted: committed[job.id] != nil)
+      })
+  }
+
+  /// Tests its own door, announces itself in the job's folder and runs to the end.
+  package func run() throws(CoordinationError) -> CoordinationOutcome {
+    do throws(MessagingError) { try link.selfTest() } catch { throw .messaging(error) }
+    do throws(LedgerError) {
+      try ledger.announce(
+        EpochRecord(
+          number: ledger.epoch, host: Host.name, bootID: Host.bootID, processID: Host.processID,
+          endpoint: options.announcedEndpoint ?? link.endpoint, publicKey: options.publicKey))
+    } catch { throw .ledger(error) }
+
+    var nextTick = Self.now
+    var nextBeat = Self.now
+    while end == nil {
+      wait(until: nextTick)
+      takeSignals()
+      takeMessages()
+      for answer in disk.answers.takeAll() { take(answer) }
+      for event in processes.takeAll() { take(event) }
+      let now = Self.now
+      if now >= nextTick {
+        nextTick = now + Self.tickMilliseconds
+        tell(.tick)
+        report(machine.snapshot)
+      }
+      if now >= nextBeat {
+        nextBeat = now + Self.beatMilliseconds
+        disk.beat()
+      }
+    }
+    return outcome()
+  }
+
+  private func wait(until time: Int64) {
+    let descriptors =
+      [disk.answers.wakeUp.descriptor, processes.wakeUp.descriptor]
+      + (signals.map { [$0.descriptor] } ?? [])
+    Poll.wait(
+      link, descriptors: descriptors, timeoutMilliseconds: Int(max(0, time - Self.now)))
+  }
+
+  private func outcome() -> CoordinationOutcome {
+    switch end {
+    case .finished:
+      guard let published else { unreachable("finished without an output") }
+      disk.drain()
+      report(machine.snapshot)
+      return .finished(
+        CoordinationSummary(
+          published: published, jobs: machine.snapshot.jobsTotal, jobsKept: jobsKept,
+          workersUsed: machine.workersUsed, retries: machine.retryCount,
+          milliseconds: Self.now - started))
+    case .stopped(let reason): return .stopped(reason: reason)
+    case .failed(let reasons): return .failed(reasons: reasons)
+    case nil: unreachable("a run without an end")
+    }
+  }
+
+  // MARK: Events
+
+  private func takeSignals() {
+    while let signal = signals?.next() {
+      signalCount += 1
+      let reason = "stopped by \(Self.name(of: signal)); run the same command again to go on"
+      tell(.stop(reason: reason))
+      // Asked twice: at once. Whatever is under way on disk is safe to be cut off.
+      if signalCount > 1, end == nil { end = .stopped(reason: reason) }
+    }
+  }
+
+  private func takeMessages() {
+    for _ in 0..<Self.messagesPerTurnMax {
+      guard let incoming = link.receive() else { break }
+      do throws(MessageError) {
+        let (message, envelope) = try MessageCodec.decodeWorker(incoming.bytes)
+        let id = WorkerID(key: incoming.key.text, session: envelope.session)
+        peers[id] = incoming.peer
+        tell(.message(message, envelope, from: id))
+        if case .goodbye = message { peers[id] = nil }
+      } catch {
+        remark(.malformed(error, worker: incoming.name))
+      }
+    }
+    for refusal in link.takeRefusals() { remark(.refusal(refusal)) }
+  }
+
+  private func take(_ answer: DiskThread.Answer) {
+    switch answer {
+    case .event(let event): tell(event)
+    case .published(let summary):
+      published = summary
+      tell(.published)
+    }
+  }
+
+  private func take(_ event: ProcessEvent) {
+    switch event {
+    case .ended(let processID): tell(.workerGone(host: Host.name, processID: processID))
+    case .noneLeft(let reason): tell(.noMoreWorkers(reason: reason))
+    }
+  }
+
+  // MARK: Directives
+
+  private func tell(_ event: CoordinatorMachine.Event) {
+    for directive in machine.on(event, now: Self.now) { carryOut(directive) }
+  }
+
+  private func carryOut(_ directive: CoordinatorMachine.Directive) {
+    switch directive {
+    case .send(let message, let envelope, let id):
+      guard let peer = peers[id] else { return }
+      // Not sent is as good as lost.
+      _ = link.send(MessageCodec.encode(message, envelope), to: peer)
+    case .check(let attempt, let byteCount, let digest, let recordDigest):
+      disk.check(attempt, byteCount: byteCount, digest: digest, recordDigest: recordDigest)
+    case .commit(let attempt, let readBackBy): disk.commit(attempt, readBackBy: readBackBy)
+    case .discard(let attempt): disk.discard(attempt)
+    case .publish: disk.publish()
+    case .note(let note):
+      disk.note(note)
+      remark(.note(note))
+    case .end(let end): self.end = end
+    }
+  }
+
+  private static func name(of signal: Int32) -> String {
+    switch signal {
+    case 1: "SIGHUP"
+    case 2: "SIGINT"
+    case 15: "SIGTERM"
+    default: "signal \(signal)"
+    }
+  }
+
+  /// Milliseconds of a clock that never goes back.
+  private static var now: Int64 { Int64(DispatchTime.now().uptimeNanoseconds / 1_000_000) }
+}

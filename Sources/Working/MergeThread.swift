@@ -1,0 +1,159 @@
+// The thread that does the work, one task at a time, beside the loop that talks. It reads the job's
+// recipes from plan.json, merges, leaves a record beside the shard, and reports through a mailbox.
+import Dispatch
+import Merging
+import Messaging
+import Planning
+import Storage
+import Synchronization
+
+/// Does tasks in the order they are given.
+final class MergeThread: Sendable {
+  /// Who works, and with what.
+  struct Settings: Sendable {
+    var host: String
+    var processID: Int
+    var threads: Int
+    var memoryByteCount: Int64
+    /// The instruction set of the inner loops, for the record.
+    var kernel: String
+  }
+
+  /// Progress is told no more often than this.
+  private static let reportMilliseconds: UInt64 = 100
+  /// Far beyond any job's recipes; so much is read for nobody.
+  private static let sliceByteCountMax: Int64 = 1 << 31
+
+  /// Progress and ends, for the loop.
+  let events = Mailbox<WorkerMachine.Event>()
+  private let settings: Settings
+  private let queue = DispatchQueue(label: "shardweld.merge")
+  private let busy = DispatchGroup()
+
+  init(_ settings: Settings) { self.settings = settings }
+
+  /// Begins a task once the one before has ended.
+  func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag) {
+    queue.async(group: busy) { [self] in
+      let outcome = run(assignment, folder, stop)
+      events.post(.ended(assignment.kind, assignment.attempt, outcome))
+    }
+  }
+
+  /// Waits until nothing runs any more, for a while at most.
+  func rest(milliseconds: Int) { _ = busy.wait(timeout: .now() + .milliseconds(milliseconds)) }
+
+  private func run(
+    _ assignment: Assignment, _ folder: JobFolder, _ stop: StopFlag
+  ) -> Outcome {
+    do throws(WorkingError) {
+      switch assignment {
+      case .merge(let attempt, let slice): return try merge(attempt, slice, folder, stop)
+      case .readBack(let attempt): return try readBack(attempt, folder, stop)
+      }
+    } catch .merging(.stopped) {
+      return .handedBack
+    } catch {
+      return .failed(reason: error.sentence, isFinal: error.isFinal, noSpace: error.noSpace)
+    }
+  }
+
+  private func merge(
+    _ attempt: AttemptID, _ slice: PlanSlice, _ folder: JobFolder, _ stop: StopFlag
+  ) throws(WorkingError) -> Outcome {
+    let started = DispatchTime.now().uptimeNanoseconds
+    let recipes = try read(slice, of: attempt.job, folder)
+    let merge = ShardMerge(
+      slice: recipes, threads: settings.threads, memoryByteCount: settings.memoryByteCount)
+    let progress = reporter(.merge, attempt, stop)
+    let shard: MergedShard
+    do throws(MergingError) {
+      shard = try merge.run(to: folder.shard(attempt), progress: progress)
+    } catch { throw .merging(error) }
+    let nanoseconds = DispatchTime.now().uptimeNanoseconds - started
+    let record = AttemptRecord(
+      attempt: attempt, byteCount: shard.byteCount, digest: shard.digest.description,
+      tensors: shard.tensors, host: settings.host, processID: settings.processID,
+      milliseconds: Int(nanoseconds / 1_000_000), kernel: settings.kernel
+    ).encode()
+    try WorkingError.storage { () throws(StorageError) in
+      try WholeFile.write(record, to: folder.record(attempt))
+    }
+    return .merged(
+      byteCount: shard.byteCount, digest: shard.digest.description,
+      recordDigest: Digest.xxh3(record).description)
+  }
+
+  private func readBack(
+    _ attempt: AttemptID, _ folder: JobFolder, _ stop: StopFlag
+  ) throws(WorkingError) -> Outcome {
+    let path = folder.record(attempt)
+    let bytes = try WorkingError.storage { () throws(StorageError) in try WholeFile.read(path) }
+    let record: AttemptRecord
+    do throws(PlanError) { record = try AttemptRecord.decode(bytes) } catch {
+      throw .unreadable(path: path, error)
+    }
+    // Only the kind of digest is taken from the record, never its value.
+    guard let algorithm = Digest(record.digest)?.algorithm else { throw .noDigest(path: path) }
+    let progress = reporter(.readBack, attempt, stop)
+    do throws(MergingError) {
+      let (byteCount, digest) = try ReadBack.run(
+        folder.shard(attempt), algorithm: algorithm, dropCache: true, progress: progress)
+      return .readBack(byteCount: byteCount, digest: digest.description)
+    } catch { throw .merging(error) }
+  }
+
+  /// The job's recipes, as the coordinator digested them.
+  private func read(
+    _ slice: PlanSlice, of job: Int, _ folder: JobFolder
+  ) throws(WorkingError) -> JobSlice {
+    let path = folder.plan
+    let bytes = try WorkingError.storage { () throws(StorageError) in
+      let file = try File.open(path)
+      let end = try file.status().byteCount
+      guard slice.offset >= 0, 0...Self.sliceByteCountMax ~= slice.byteCount,
+        slice.offset <= end, slice.byteCount <= end - slice.offset
+      else {
+        throw .ended(
+          path: path, offset: slice.offset, expected: Int(clamping: slice.byteCount),
+          found: Int(clamping: max(0, end - slice.offset)))
+      }
+      return try file.read(count: Int(slice.byteCount), at: slice.offset)
+    }
+    let digest = Digest.xxh3(bytes).description
+    guard digest == slice.digest else {
+      throw .sliceChanged(path: path, expected: slice.digest, found: digest)
+    }
+    let recipes: JobSlice
+    do throws(PlanError) { recipes = try PlanCodec.decodeSlice(bytes) } catch {
+      throw .unreadable(path: path, error)
+    }
+    guard recipes.job.id == job else {
+      throw .otherJob(path: path, expected: job, found: recipes.job.id)
+    }
+    return recipes
+  }
+
+  /// Tells the loop how far the task is, now and then; false once it shall stop.
+  private func reporter(
+    _ kind: Assignment.Kind, _ attempt: AttemptID, _ stop: StopFlag
+  ) -> (Int64) -> Bool {
+    var next: UInt64 = 0
+    return { [events] byteCount in
+      let now = DispatchTime.now().uptimeNanoseconds
+      if now >= next {
+        next = now + Self.reportMilliseconds * 1_000_000
+        events.post(.advanced(kind, attempt, byteCount: byteCount))
+      }
+      return !stop.isRaised
+    }
+  }
+}
+
+/// Tells one task to stop.
+final class StopFlag: Sendable {
+  private let flag = Atomic(false)
+
+  var isRaised: Bool { flag.load(ordering: .relaxed) }
+  func raise() { flag.store(true, ordering: .relaxed) }
+}

@@ -1,0 +1,94 @@
+// The machine's hands: the link to the coordinator, the clock, signals and the merge thread. Runs on
+// the thread that calls it until the worker has to go.
+import Dispatch
+package import Messaging
+import Planning
+
+/// A worker's whole life.
+package final class WorkerShell {
+  private static let tickMilliseconds: Int64 = 200
+  /// What dropped work gets to stop and clean up after itself.
+  private static let restMilliseconds = 2_000
+
+  private let link: DealerLink
+  private let signals: SignalSource?
+  private let thread: MergeThread
+  private var machine: WorkerMachine
+  private var stop = StopFlag()
+  private var reason: WorkerExit?
+
+  /// `memoryByteCount` is the limit a merge keeps to; `kernel` names the instruction set in use.
+  package init(
+    link: DealerLink, signals: SignalSource?, settings: WorkerSettings, memoryByteCount: Int64,
+    kernel: String
+  ) {
+    self.link = link
+    self.signals = signals
+    thread = MergeThread(
+      MergeThread.Settings(
+        host: settings.host, processID: settings.processID, threads: settings.threads,
+        memoryByteCount: memoryByteCount, kernel: kernel))
+    machine = WorkerMachine(settings: settings, now: Self.now)
+  }
+
+  /// Works until dismissed, stopped, refused or forgotten.
+  package func run() -> WorkerExit {
+    var nextTick = Self.now
+    while true {
+      let descriptors =
+        [thread.events.wakeUp.descriptor] + (signals.map { [$0.descriptor] } ?? [])
+      Poll.wait(
+        link, descriptors: descriptors, timeoutMilliseconds: Int(max(0, nextTick - Self.now)))
+      while signals?.next() != nil { tell(.terminate) }
+      for event in link.events() { take(event) }
+      while let bytes = link.receive() { take(bytes) }
+      for event in thread.events.takeAll() { tell(event) }
+      if Self.now >= nextTick {
+        nextTick = Self.now + Self.tickMilliseconds
+        tell(.tick)
+      }
+      if let reason {
+        stop.raise()
+        thread.rest(milliseconds: Self.restMilliseconds)
+        return reason
+      }
+    }
+  }
+
+  private func take(_ event: LinkEvent) {
+    switch event {
+    case .connected: tell(.connected)
+    case .disconnected: break  // the lease and the fence know what that means
+    case .refused: reason = reason ?? .keyRefused
+    case .wrongServerKey: reason = reason ?? .wrongServerKey
+    }
+  }
+
+  private func take(_ bytes: [UInt8]) {
+    do throws(MessageError) {
+      let (message, envelope) = try MessageCodec.decodeCoordinator(bytes)
+      tell(.message(message, envelope))
+    } catch {
+      // The coordinator proved its key: other words mean another version, which no retry mends.
+      if case .version = error { reason = reason ?? .refused(reason: error.sentence) }
+    }
+  }
+
+  private func tell(_ event: WorkerMachine.Event) {
+    for directive in machine.on(event, now: Self.now) {
+      switch directive {
+      case .send(let message, let envelope):
+        // Not sent is as good as lost.
+        _ = link.send(MessageCodec.encode(message, envelope))
+      case .start(let assignment, let jobFolder):
+        stop = StopFlag()
+        thread.start(assignment, in: JobFolder(path: jobFolder), stop: stop)
+      case .halt: stop.raise()
+      case .exit(let exit): reason = reason ?? exit
+      }
+    }
+  }
+
+  /// Milliseconds of a clock that never goes back.
+  private static var now: Int64 { Int64(DispatchTime.now().uptimeNanoseconds / 1_000_000) }
+}
