@@ -1,5 +1,5 @@
-// What goes to the output byte for byte: tokenizers, templates, code, licences. What does not: weights
-// in any format (they would be stale beside the merged ones) and what describes them.
+// What goes to the output byte for byte: tokenizers, templates, code, licences. What does not:
+// weights in any format (they would be stale beside the merged ones) and what describes them.
 import OrderedJSON
 import Storage
 
@@ -12,8 +12,8 @@ enum SideFiles {
     return walk.files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// Folders that sentence-transformers loads beside the model: their weights belong to no tensor of
-  /// the base and stay.
+  /// Folders that sentence-transformers loads beside the model: their weights belong to no tensor
+  /// of the base and stay.
   private static func modules(of folder: String) throws(CheckpointError) -> Set<String> {
     let file = try ConfigFile.read(Path.join(folder, "modules.json"))
     return Set((file?.json.elements ?? []).compactMap { $0["path"]?.text }.filter { !$0.isEmpty })
@@ -35,8 +35,8 @@ enum SideFiles {
       && step.allSatisfy(NaturalOrder.isDigit)
   }
 
-  /// Made anew, or, for an adapter's config, wrong beside merged weights: loaders would look for the
-  /// adapter.
+  /// Made anew, or, for an adapter's config, wrong beside merged weights: loaders would look for
+  /// the adapter.
   private static let ownFiles: Set = ["config.json", "shardweld.json", "adapter_config.json"]
 
   private static let weightEndings = [

@@ -1,6 +1,7 @@
-// Which files of a folder are the model's weights. With an index it is the index's list; without one
-// exactly `model.safetensors`, else the only file or the only whole set of numbered files. Weights
-// in another layout (`consolidated*`) and adapters are never taken for the model.
+// Which files of a folder are the model's weights. With `model.safetensors.index.json` it is that
+// list; else exactly `model.safetensors`; else the list of the only other index; else the only file
+// or the only whole set of numbered files. Weights in another layout (`consolidated*`) and adapters
+// are never taken for the model.
 import Storage
 
 /// The files that hold a model's weights.

@@ -8,9 +8,9 @@
 
 /// Reads one JSON text from front to back.
 package struct JSONReader {
-  private let bytes: [UInt8]
-  private var offset: Int
-  private let end: Int
+  let bytes: [UInt8]
+  var offset: Int
+  let end: Int
   private var depth = 0
   /// True between an opening bracket and the first member behind it.
   private var isFirst = false
@@ -61,8 +61,8 @@ package struct JSONReader {
   /// Reads the opening brace of an object; `nextKey` follows until it gives nil.
   package mutating func beginObject() throws(JSONError) { try open(UInt8(ascii: "{"), "an object") }
 
-  /// The next key of the object begun last, or nil past its closing brace. Its value must be read or
-  /// skipped before the next call. Repeated keys are the caller's to refuse.
+  /// The next key of the object begun last, or nil past its closing brace. Its value must be read
+  /// or skipped before the next call. Repeated keys are the caller's to refuse.
   package mutating func nextKey() throws(JSONError) -> String? {
     if try closes(UInt8(ascii: "}")) { return nil }
     skipSpace()
@@ -78,52 +78,6 @@ package struct JSONReader {
   /// True where another element of the array begun last comes next; false past its closing bracket.
   package mutating func nextElement() throws(JSONError) -> Bool {
     !(try closes(UInt8(ascii: "]")))
-  }
-
-  /// Reads a string with its escapes undone; a lone surrogate becomes U+FFFD.
-  package mutating func string() throws(JSONError) -> String {
-    try expect(UInt8(ascii: "\""), "a string")
-    let start = offset
-    while offset < end {
-      let byte = bytes[offset]
-      if byte == UInt8(ascii: "\"") {
-        defer { offset += 1 }
-        return String(decoding: bytes[start..<offset], as: UTF8.self)
-      }
-      if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
-      guard byte >= 0x20 else { throw .syntax(offset: offset, expected: "an escape") }
-      offset += 1
-    }
-    throw .syntax(offset: offset, expected: "the end of a string")
-  }
-
-  /// Reads a whole number, without fraction or exponent, that fits 64 bits with sign.
-  package mutating func integer() throws(JSONError) -> Int64 {
-    skipSpace()
-    let start = offset
-    try number()
-    let isNegative = bytes[start] == UInt8(ascii: "-")
-    var value: Int64 = 0
-    for index in (isNegative ? start + 1 : start)..<offset {
-      let digit = Int64(bytes[index]) - 0x30
-      guard (0...9).contains(digit) else { throw .notAnInteger(offset: start) }
-      // Counted downwards: the least number has no positive counterpart.
-      let (tens, tooLarge) = value.multipliedReportingOverflow(by: 10)
-      let (next, tooLargeBySum) = tens.subtractingReportingOverflow(digit)
-      if tooLarge || tooLargeBySum { throw .notAnInteger(offset: start) }
-      value = next
-    }
-    if isNegative { return value }
-    guard value != .min else { throw .notAnInteger(offset: start) }
-    return -value
-  }
-
-  /// Reads a number and gives its text as it stands.
-  package mutating func numberText() throws(JSONError) -> String {
-    skipSpace()
-    let start = offset
-    try number()
-    return String(decoding: bytes[start..<offset], as: UTF8.self)
   }
 
   /// Reads any value as a tree.
@@ -184,9 +138,9 @@ package struct JSONReader {
 
   // MARK: Grammar
 
-  private var peek: UInt8? { offset < end ? bytes[offset] : nil }
+  var peek: UInt8? { offset < end ? bytes[offset] : nil }
 
-  private mutating func skipSpace() {
+  mutating func skipSpace() {
     while offset < end {
       switch bytes[offset] {
       case 0x20, 0x0A, 0x0D, 0x09: offset += 1
@@ -195,7 +149,7 @@ package struct JSONReader {
     }
   }
 
-  private mutating func expect(_ byte: UInt8, _ what: String) throws(JSONError) {
+  mutating func expect(_ byte: UInt8, _ what: String) throws(JSONError) {
     skipSpace()
     guard peek == byte else { throw .syntax(offset: offset, expected: what) }
     offset += 1
@@ -221,89 +175,11 @@ package struct JSONReader {
     return false
   }
 
-  /// Reads past a number.
-  private mutating func number() throws(JSONError) {
-    if peek == UInt8(ascii: "-") { offset += 1 }
-    if peek == UInt8(ascii: "0") {
-      offset += 1
-    } else {
-      try digits()
-    }
-    if peek == UInt8(ascii: ".") {
-      offset += 1
-      try digits()
-    }
-    if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
-      offset += 1
-      if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { offset += 1 }
-      try digits()
-    }
-  }
-
-  private mutating func digits() throws(JSONError) {
-    let start = offset
-    while let byte = peek, byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") { offset += 1 }
-    guard offset > start else { throw .syntax(offset: offset, expected: "a value") }
-  }
-
   private mutating func word(_ text: String, _ value: JSON) throws(JSONError) -> JSON {
     guard offset + text.utf8.count <= end,
       bytes[offset..<offset + text.utf8.count].elementsEqual(text.utf8)
     else { throw .syntax(offset: offset, expected: "a value") }
     offset += text.utf8.count
-    return value
-  }
-
-  private mutating func escapedString(from start: Int) throws(JSONError) -> String {
-    var out = Array(bytes[start..<offset])
-    while offset < end {
-      let byte = bytes[offset]
-      offset += 1
-      switch byte {
-      case UInt8(ascii: "\""): return String(decoding: out, as: UTF8.self)
-      case UInt8(ascii: "\\"):
-        guard let escape = peek else { break }
-        offset += 1
-        switch escape {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): out.append(escape)
-        case UInt8(ascii: "b"): out.append(0x08)
-        case UInt8(ascii: "f"): out.append(0x0C)
-        case UInt8(ascii: "n"): out.append(0x0A)
-        case UInt8(ascii: "r"): out.append(0x0D)
-        case UInt8(ascii: "t"): out.append(0x09)
-        case UInt8(ascii: "u"): out.append(contentsOf: Array(String(try scalar()).utf8))
-        default: throw .syntax(offset: offset - 1, expected: "an escape")
-        }
-      case 0..<0x20: throw .syntax(offset: offset - 1, expected: "an escape")
-      default: out.append(byte)
-      }
-    }
-    throw .syntax(offset: offset, expected: "the end of a string")
-  }
-
-  /// The scalar of one `\uXXXX`, or of two that form a surrogate pair.
-  private mutating func scalar() throws(JSONError) -> Character {
-    let high = try hexadecimal()
-    if (0xD800..<0xDC00).contains(high), offset + 6 <= end, bytes[offset] == UInt8(ascii: "\\"),
-      bytes[offset + 1] == UInt8(ascii: "u")
-    {
-      let back = offset
-      offset += 2
-      let low = try hexadecimal()
-      if (0xDC00..<0xE000).contains(low) {
-        return Character(Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00))!)
-      }
-      offset = back
-    }
-    return Character(Unicode.Scalar(high) ?? "\u{FFFD}")
-  }
-
-  private mutating func hexadecimal() throws(JSONError) -> UInt32 {
-    guard offset + 4 <= end,
-      bytes[offset..<offset + 4].allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
-      let value = UInt32(String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16)
-    else { throw .syntax(offset: offset, expected: "four hexadecimal digits") }
-    offset += 4
     return value
   }
 

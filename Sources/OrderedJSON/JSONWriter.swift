@@ -26,7 +26,9 @@ package struct JSONWriter {
   }
 
   /// Writes an object whose members the closure writes.
-  package mutating func object(_ members: (inout JSONWriter) -> Void) { container("{", "}", members) }
+  package mutating func object(_ members: (inout JSONWriter) -> Void) {
+    container("{", "}", members)
+  }
 
   /// Writes an array whose elements the closure writes.
   package mutating func array(_ elements: (inout JSONWriter) -> Void) {

@@ -18,8 +18,8 @@ package enum SafetensorsError: Error, Equatable {
   }
 }
 
-/// How a header breaks the format, or does not fit its file. Byte counts and offsets of tensors count
-/// from the end of the header, as in the file.
+/// How a header breaks the format, or does not fit its file. Byte counts and offsets of tensors
+/// count from the end of the header, as in the file.
 package enum HeaderFault: Error, Equatable {
   /// The file is shorter than the length of its header takes.
   case noHeader(fileByteCount: Int64)

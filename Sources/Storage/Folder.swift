@@ -54,7 +54,7 @@ package enum Folder {
   /// is fine.
   package static func removeTree(_ path: String) throws(StorageError) {
     if unsafe unlink(path) == 0 || errno == ENOENT { return }
-    // Of folders unlink says EISDIR on Linux, EPERM by POSIX; EPERM also of files it may not remove.
+    // Of folders unlink says EISDIR on Linux, EPERM by POSIX; EPERM also of files that must stay.
     let code = errno
     var isFolder = code == EISDIR
     if code == EPERM { isFolder = try FileStatus.of(path)?.isFolder == true }

@@ -1,5 +1,6 @@
-// Paths as text. Separators are found among bytes, never among characters: a combining mark behind a
-// "/" makes one character of both, and the kernel knows no characters. Nothing here looks at the disk but `absolute` (the working folder) and `resolved`.
+// Paths as text. Separators are found among bytes, never among characters: a combining mark behind
+// a "/" makes one character of both, and the kernel knows no characters. Nothing here looks at the
+// disk but `absolute` (the working folder) and `resolved`.
 import Glibc
 
 package enum Path {

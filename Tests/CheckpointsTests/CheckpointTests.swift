@@ -12,7 +12,8 @@ struct CheckpointTests {
     try scratch.write(name, tensors.map { SampleTensor($0, .f32, [2]) })
   }
 
-  private func index(_ map: [(String, String)], name: String = "model.safetensors.index.json") throws
+  private func index(_ map: [(String, String)], name: String = "model.safetensors.index.json")
+    throws
   {
     let members = map.map { "\"\($0.0)\":\"\($0.1)\"" }.joined(separator: ",")
     try scratch.write(name, "{\"weight_map\":{\(members)}}")
@@ -41,7 +42,8 @@ struct CheckpointTests {
     let start = base.shards[0].headerByteCount
     #expect(
       base.tensors == [
-        BaseTensor(name: "b", shard: 0, dtype: .bf16, shape: [3, 2], fileOffset: start, byteCount: 12),
+        BaseTensor(
+          name: "b", shard: 0, dtype: .bf16, shape: [3, 2], fileOffset: start, byteCount: 12),
         BaseTensor(
           name: "a", shard: 0, dtype: .f32, shape: [1], fileOffset: start + 12, byteCount: 4),
         BaseTensor(
@@ -140,7 +142,10 @@ struct CheckpointTests {
     ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
     ["model-00001-of-000002.safetensors", "model-00002-of-000002.safetensors"],
     ["model-00000-of-00001.safetensors", "model-00001-of-00001.safetensors"],
-    ["model.safetensors-00001-of-00002.safetensors", "model.safetensors-00002-of-00002.safetensors"],
+    [
+      "model.safetensors-00001-of-00002.safetensors",
+      "model.safetensors-00002-of-00002.safetensors",
+    ],
     (1...11).map { "model-\($0)-of-11.safetensors" },
   ]) func `a whole numbered set needs no index`(set: [String]) throws {
     for (number, name) in set.enumerated() { try shard(name, "t\(number)") }

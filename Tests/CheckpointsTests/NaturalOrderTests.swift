@@ -20,8 +20,9 @@ struct NaturalOrderTests {
       let parts = try #require(NumberedName(name))
       #expect(parts.name(of: parts.number) == name)
     }
-    #expect(try #require(NumberedName("model-00009-of-00012.safetensors")).name(of: 10)
-      == "model-00010-of-00012.safetensors")
+    #expect(
+      try #require(NumberedName("model-00009-of-00012.safetensors")).name(of: 10)
+        == "model-00010-of-00012.safetensors")
   }
 
   @Test(arguments: [

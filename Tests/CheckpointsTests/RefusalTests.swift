@@ -160,7 +160,8 @@ struct RefusalTests {
     try shard("model-00001-of-00002.safetensors", "x")
     #expect(
       try refusal(scratch("model-00001-of-00002.safetensors"))
-        == "BASE/model-00001-of-00002.safetensors is one of several shards; give their folder, BASE")
+        == "BASE/model-00001-of-00002.safetensors is one of several shards; give their folder, BASE"
+    )
   }
 
   @Test func `a file in another format given by itself is refused`() throws {
@@ -206,8 +207,9 @@ struct RefusalTests {
   @Test func `many files of another format are counted`() throws {
     for number in 1...6 { try scratch.write("pytorch_model-\(number).bin", "x") }
     #expect(
-      try refusal().hasPrefix("BASE holds pytorch_model-1.bin, pytorch_model-2.bin, "
-        + "pytorch_model-3.bin, pytorch_model-4.bin and 2 more, and"))
+      try refusal().hasPrefix(
+        "BASE holds pytorch_model-1.bin, pytorch_model-2.bin, "
+          + "pytorch_model-3.bin, pytorch_model-4.bin and 2 more, and"))
   }
 
   @Test func `an empty folder is refused`() throws {

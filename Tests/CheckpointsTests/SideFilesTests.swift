@@ -23,7 +23,8 @@ struct SideFilesTests {
 
   @Test(arguments: [
     "pytorch_model.bin", "a/b.pth", "optimizer.pt", "m.gguf", "m.onnx", "onnx/tokenizer.json",
-    "tf_model.h5", "flax_model.msgpack", "rust_model.ot", "vae/x.safetensors", "consolidated.00.pth",
+    "tf_model.h5", "flax_model.msgpack", "rust_model.ot", "vae/x.safetensors",
+    "consolidated.00.pth",
     "consolidated/params.json", "original/params.json", "original/tokenizer.model",
     "metal/model.json", "openvino_int8/openvino_model.xml", "openvino/x.xml", "openvino_model.bin",
     "pytorch_model.bin.index.json", "model.fp16.safetensors.index.json", "config.json",

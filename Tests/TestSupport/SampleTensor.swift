@@ -63,8 +63,8 @@ package enum SampleFile {
     return header + tensors.flatMap(\.bytes)
   }
 
-  /// Whatever is given: a header's bytes as they are, `dataByteCount` zeros behind them, and a length
-  /// that is the header's own unless another one is claimed.
+  /// Whatever is given: a header's bytes as they are, `dataByteCount` zeros behind them, and a
+  /// length that is the header's own unless another one is claimed.
   package static func raw(
     _ header: [UInt8], dataByteCount: Int = 0, claiming length: UInt64? = nil
   ) -> [UInt8] {

@@ -18,7 +18,9 @@ package final class Scratch: Sendable {
     let made = unsafe name.withUnsafeMutableBufferPointer { buffer in
       unsafe mkdtemp(buffer.baseAddress!).map { unsafe String(cString: $0) }
     }
-    guard let made, let path = Path.resolved(made) else { fatalError("no scratch folder in \(base)") }
+    guard let made, let path = Path.resolved(made) else {
+      fatalError("no scratch folder in \(base)")
+    }
     self.path = path
   }
 
