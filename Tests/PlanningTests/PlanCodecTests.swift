@@ -48,7 +48,8 @@ struct PlanCodecTests {
   }
 
   @Test(arguments: [
-    0.1, 1.0 / 3, 16 / 2.8284271247461903, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 1e16, 123456789,
+    0.1, 1.0 / 3, 16 / 2.8284271247461903, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
+    1e16, 123_456_789,
     .infinity, -.infinity,
   ])
   func `a double reads back to the same bits`(value: Double) throws {

@@ -1,0 +1,91 @@
+import OrderedJSON
+import Planning
+import Storage
+import TestSupport
+import Testing
+
+@testable import Publishing
+
+struct ManifestTests {
+  private func manifest(_ merge: TinyOutput) throws -> Manifest {
+    try merge.publish()
+    return try OutputVerifier.manifest(of: merge.output)
+  }
+
+  @Test func `a manifest reads back equal and is valid JSON`() throws {
+    let merge = try TinyOutput()
+    let manifest = try manifest(merge)
+    #expect(try Manifest.decode(manifest.encode()) == manifest)
+    #expect(try merge.read("shardweld.json") == manifest.encode())
+    let tree = try JSON(parsing: manifest.encode())
+    #expect(tree["contract"]?.text == "f32-once")
+    #expect(tree["tool"]?.text == "shardweld 0")
+  }
+
+  @Test func `a manifest tells what was merged into what`() throws {
+    let merge = try TinyOutput()
+    let manifest = try manifest(merge)
+    #expect(manifest.base.map(\.name) == ["model.safetensors"])
+    #expect(manifest.adapters.map(\.name) == ["lora"])
+    #expect(manifest.adapters[0].strength == 0.5)
+    #expect(manifest.adapters[0].files == [merge.adapterFile])
+    #expect(
+      manifest.files.map(\.name) == [
+        "code/model.py", "config.json", "model.safetensors.index.json", "tokenizer.json",
+      ])
+    let tensor = manifest.shards[0].tensors[0]
+    #expect(tensor.name == "z.weight")
+    #expect(tensor.updates == [.init(adapter: 0, text: "alpha 16 / r 8")])
+    #expect(tensor.sourceDigest == Digest.xxh3("source z.weight").description)
+    #expect(manifest.shards[0].tensors[1].updates.isEmpty)
+  }
+
+  @Test func `an adapter merged before is known by its files' digests`() throws {
+    let first = try TinyOutput()
+    let base = try manifest(first)
+    let digest = first.adapterFile.digest
+    #expect(base.carries(adapterDigests: ["xxh3:0", digest]))
+    #expect(!base.carries(adapterDigests: [Digest.xxh3("another").description]))
+    #expect(!base.carries(adapterDigests: []))
+    // And through a second merge on top of the first.
+    let second = try TinyOutput()
+    try second.place()
+    _ = try second.publication(baseManifest: base)
+      .finish(commits: second.commits, overwrite: false)
+    let top = try OutputVerifier.manifest(of: second.output)
+    #expect(top.earlierAdapters == base.adapters)
+    #expect(top.adapter(carrying: [digest])?.name == "lora")
+  }
+
+  @Test(arguments: [
+    (
+      "\"name\":\"tokenizer.json\"", "\"name\":\"../../etc/x\"",
+      "member \"name\" cannot be \"../../etc/x\""
+    ),
+    (
+      "\"shape\":[2,3]", "\"shape\":[4611686018427387904,3]",
+      "member \"shape\" cannot be [4611686018427387904, 3]"
+    ),
+    (
+      "\"manifest\":1", "\"manifest\":9",
+      "written in format 9, this shardweld reads format 1; use the same version of shardweld everywhere"
+    ),
+    ("\"earlierAdapters\":[],\n", "", "member \"earlierAdapters\" is missing"),
+  ])
+  func `a manifest with something impossible is refused`(
+    text: String, damage: String, sentence: String
+  ) throws {
+    let merge = try TinyOutput()
+    let whole = try String(decoding: manifest(merge).encode(), as: UTF8.self)
+    let range = try #require(whole.firstRange(of: text))
+    let damaged = whole.replacingCharacters(in: range, with: damage)
+    let error = #expect(throws: PlanError.self) { try Manifest.decode(Array(damaged.utf8)) }
+    #expect(error?.sentence == sentence)
+  }
+}
+
+extension String {
+  fileprivate func replacingCharacters(in range: Range<String.Index>, with text: String) -> String {
+    self[..<range.lowerBound] + text + self[range.upperBound...]
+  }
+}
