@@ -97,12 +97,13 @@ package final class AllowList: Sendable {
     for (index, line) in lines.enumerated() {
       let text = String(decoding: line, as: UTF8.self)
       let words = text.split { $0 == " " || $0 == "\t" || $0 == "\r" }
-      // '#' is a Z85 digit too: only a line that is no key with a name can be a comment.
+      // '#' is a Z85 digit, but of such a value that no key can begin with it.
+      guard let first = words.first, !first.hasPrefix("#") else { continue }
       if words.count == 2, let key = PublicKey(words[0]), KeyFolder.isName(words[1]) {
         if keys.updateValue(String(words[1]), forKey: key) != nil, problem == nil {
           problem = .repeatedKey(path: path, line: index + 1)
         }
-      } else if let first = words.first, !first.hasPrefix("#"), problem == nil {
+      } else if problem == nil {
         problem = .badLine(path: path, line: index + 1)
       }
     }

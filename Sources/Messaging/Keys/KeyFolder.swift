@@ -80,7 +80,8 @@ package enum KeyFolder {
     let coordinator = KeyPair.generate()
     try writeSecret(coordinator, Path.join(path, coordinatorName + ".secret"))
     try writePublic(coordinator.publicKey, Path.join(path, coordinatorName + ".public"))
-    var lines = "# One line per worker: its public key and its name. Remove a line to shut it out.\n"
+    var lines =
+      "# One line per worker: its public key and its name. Remove a line to shut it out.\n"
     for name in workers {
       var folder = path
       if workers.count > 1 {
@@ -144,7 +145,9 @@ package enum KeyFolder {
   private static func readPublic(_ path: String) throws(MessagingError) -> PublicKey {
     let bytes = try PrivateFile.read(path, .readable, limit: keyByteCountMax)
     let line = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
-    guard let key = PublicKey(String(decoding: line, as: UTF8.self)) else { throw .badKey(path: path) }
+    guard let key = PublicKey(String(decoding: line, as: UTF8.self)) else {
+      throw .badKey(path: path)
+    }
     return key
   }
 }

@@ -45,7 +45,10 @@ package enum WorkerMessage: Hashable, Sendable {
 }
 
 extension Assignment {
-  package enum Kind: UInt8, Hashable, Sendable { case merge = 0, readBack = 1 }
+  package enum Kind: UInt8, Hashable, Sendable {
+    case merge = 0
+    case readBack = 1
+  }
   package var kind: Kind {
     switch self {
     case .merge: .merge

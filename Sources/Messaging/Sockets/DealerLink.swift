@@ -27,23 +27,17 @@ package final class DealerLink: Link {
 
   private let keys: KeyPair
   private let context: Context
-  private var connection: Connection
+  private var watched: WatchedSocket
   private var pending: [LinkEvent] = []
   private var isConnected = false
   private var failedHandshakeCount = 0
-
-  /// A socket with what watches it; both are made anew together.
-  private struct Connection: ~Copyable {
-    let socket: Socket
-    let monitor: Monitor
-  }
 
   /// Begins to connect; `events` tells how it went.
   package init(
     endpoint: String, serverKey: PublicKey, keys: KeyPair
   ) throws(MessagingError) {
     let context = try Context.forDealer()
-    connection = try Self.connect(context, endpoint, serverKey, keys)
+    watched = try Self.connect(context, endpoint, serverKey, keys)
     self.endpoint = endpoint
     self.serverKey = serverKey
     self.keys = keys
@@ -52,15 +46,16 @@ package final class DealerLink: Link {
   }
 
   /// Hands a message to the connection. False where there is none or it takes nothing: the message
-  /// is not sent, and nothing is kept for a coordinator's next life. True is no proof of arrival.
+  /// is not sent, and nothing is kept for a coordinator's next life. True is no proof of arrival,
+  /// least of all in the moment after a connection broke.
   package func send(_ bytes: [UInt8]) -> Bool {
     invariant(bytes.count <= MessageCodec.byteCountMax, "sending \(bytes.count) bytes")
-    return connection.socket.send(bytes) == .sent
+    return watched.socket.send(bytes) == .sent
   }
 
   /// The next message of the coordinator; nil where none has come. Never blocks.
   package func receive() -> [UInt8]? {
-    while let frames = connection.socket.receiveAll() {
+    while let frames = watched.socket.receiveAll() {
       if frames.count == 1 { return frames[0].bytes }
     }
     return nil
@@ -81,7 +76,7 @@ package final class DealerLink: Link {
   ) throws(MessagingError) {
     let endpoint = endpoint ?? self.endpoint
     let serverKey = serverKey ?? self.serverKey
-    connection = try Self.connect(context, endpoint, serverKey, keys)
+    watched = try Self.connect(context, endpoint, serverKey, keys)
     self.endpoint = endpoint
     self.serverKey = serverKey
     pending = []
@@ -90,11 +85,11 @@ package final class DealerLink: Link {
   }
 
   override var items: [zmq_pollitem_t] {
-    unsafe [Self.item(connection.socket), Self.item(connection.monitor.socket)]
+    unsafe [Self.item(watched.socket), Self.item(watched.monitor)]
   }
 
   override func attend() {
-    while let event = connection.monitor.next() {
+    while let event = watched.nextEvent() {
       switch event.number {
       case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         isConnected = true
@@ -121,8 +116,8 @@ package final class DealerLink: Link {
 
   private static func connect(
     _ context: Context, _ endpoint: String, _ serverKey: PublicKey, _ keys: KeyPair
-  ) throws(MessagingError) -> Connection {
-    let target = try Endpoint(endpoint)
+  ) throws(MessagingError) -> WatchedSocket {
+    let target = try Endpoint(endpoint, isServer: false)
     let socket = try Socket(context, type: ZMQ_DEALER)
     try setCommonOptions(socket)
     // Without a connection a send fails, instead of waiting for a coordinator's next life.
@@ -137,8 +132,8 @@ package final class DealerLink: Link {
     let events =
       ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
       | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-    let monitor = try Monitor(socket, context, events: events)
-    try socket.connect(target.text)
-    return Connection(socket: socket, monitor: monitor)
+    let watched = try WatchedSocket(socket, context, events: events)
+    try watched.socket.connect(target.text)
+    return watched
   }
 }

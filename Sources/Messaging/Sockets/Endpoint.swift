@@ -12,11 +12,17 @@ enum Endpoint: Equatable {
   /// Bytes of a path in sockaddr_un, without its NUL.
   static let pathByteCountMax = 107
 
-  init(_ text: String) throws(MessagingError) {
-    if text.hasPrefix("tcp://"), let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")),
-      colon > text.utf8.index(text.startIndex, offsetBy: 6),
-      text.utf8.index(after: colon) < text.endIndex, !text.utf8.contains(0)
-    {
+  /// Reads an address that somebody gave. A server's may say `*` for all addresses and `*` for a
+  /// port of the kernel's choice.
+  init(_ text: String, isServer: Bool) throws(MessagingError) {
+    if text.hasPrefix("tcp://") {
+      let parts = text.dropFirst(6).split(separator: ":", omittingEmptySubsequences: false)
+      let host = parts.dropLast().joined(separator: ":")
+      // libzmq takes port 99999 and listens on 34463.
+      let port = parts.last.flatMap { UInt16($0) } ?? 0
+      guard !host.isEmpty, !text.utf8.contains(0), port > 0 || (isServer && parts.last == "*"),
+        isServer || host != "*"
+      else { throw .badEndpoint(text) }
       self = .tcp(text)
     } else if text.hasPrefix("ipc://") {
       let path = String(text.dropFirst(6))
@@ -32,6 +38,22 @@ enum Endpoint: Equatable {
     } else {
       throw .badEndpoint(text)
     }
+  }
+
+  /// Reads what libzmq says it listens on.
+  init(reported text: String) throws(MessagingError) {
+    try self.init(Self.withoutMapping(text), isServer: true)
+  }
+
+  /// An address of IPv4 as users write it: a socket that speaks IPv6 too calls 10.0.0.1
+  /// `::ffff:10.0.0.1`.
+  static func withoutMapping(_ text: String) -> String {
+    let mapped = "tcp://[::ffff:"
+    if text.hasPrefix(mapped), let end = text.lastIndex(of: "]") {
+      return "tcp://" + text.dropFirst(mapped.count).prefix(upTo: end)
+        + text[text.index(after: end)...]
+    }
+    return text.hasPrefix("::ffff:") ? String(text.dropFirst(7)) : text
   }
 
   var text: String {
@@ -54,7 +76,13 @@ enum Endpoint: Equatable {
   /// is nothing, or a socket that nobody serves any more (libzmq replaces it).
   func checkBeforeListening() throws(MessagingError) {
     guard case .ipc(let path) = self else { return }
-    try PrivateFile.checkFolder(Path.parent(path))
+    let folder = Path.parent(path)
+    do throws(MessagingError) {
+      try PrivateFile.checkFolder(folder)
+    } catch {
+      if error == .missing(path: folder) { throw .listen(endpoint: text, code: ENOENT) }
+      throw error
+    }
     var raw = stat()
     guard unsafe lstat(path, &raw) == 0 else {
       if errno == ENOENT { return }

@@ -4,22 +4,6 @@
 import CZeroMQ
 import Storage
 
-/// The way back to the sender of a message. Good for one connection: a worker that reconnects has
-/// another, and a coordinator's next life must not remember it.
-package struct Peer: Hashable, Sendable {
-  let routingID: [UInt8]
-}
-
-/// A message and who sent it.
-package struct Incoming: Equatable, Sendable {
-  package let peer: Peer
-  /// The key that the sender proved to have; authorised when the message was taken.
-  package let key: PublicKey
-  /// The name that the allow-list gives to the key.
-  package let name: String
-  package let bytes: [UInt8]
-}
-
 /// The coordinator's side. Used by one thread, which calls `Poll.wait` in a loop: handshakes are
 /// answered there and in `receive`.
 package final class RouterLink: Link {
@@ -36,8 +20,7 @@ package final class RouterLink: Link {
   private let allowList: AllowList
   private let publicKey: PublicKey
   private var refusals: [Refusal] = []
-  private let socket: Socket
-  private let monitor: Monitor
+  private let watched: WatchedSocket
   private let doorkeeper: Doorkeeper
 
   /// Listens at `tcp://ADDRESS:PORT` (`*` for all addresses, `*` for any free port) or `ipc://PATH`
@@ -45,25 +28,24 @@ package final class RouterLink: Link {
   package init(
     endpoint text: String, keys: KeyPair, allowList: AllowList
   ) throws(MessagingError) {
-    let wanted = try Endpoint(text)
+    let wanted = try Endpoint(text, isServer: true)
     try wanted.checkBeforeListening()
     let doorkeeper = try Doorkeeper()
     let socket = try Socket(doorkeeper.context, type: ZMQ_ROUTER)
-    try Self.setOptions(socket)
+    try Self.setOptions(socket, domain: doorkeeper.domain)
     try socket.set(keys)
     let events =
       ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
       | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-    let monitor = try Monitor(socket, doorkeeper.context, events: events)
-    try socket.bind(wanted.text)
-    let bound = try Endpoint(try socket.lastEndpoint())
+    let watched = try WatchedSocket(socket, doorkeeper.context, events: events)
+    try watched.socket.bind(wanted.text)
+    let bound = try Endpoint(reported: try watched.socket.lastEndpoint())
 
     endpoint = bound.text
     localEndpoint = bound.onThisMachine.text
     self.allowList = allowList
     publicKey = keys.publicKey
-    self.socket = socket
-    self.monitor = monitor
+    self.watched = watched
     self.doorkeeper = doorkeeper
     super.init()
   }
@@ -72,8 +54,8 @@ package final class RouterLink: Link {
   /// message is not sent, and what must arrive is sent again later. True is no proof of arrival.
   package func send(_ bytes: [UInt8], to peer: Peer) -> Bool {
     invariant(bytes.count <= MessageCodec.byteCountMax, "sending \(bytes.count) bytes")
-    guard socket.send(peer.routingID, hasMore: true) == .sent else { return false }
-    return socket.send(bytes) == .sent
+    guard watched.socket.send(peer.routingID, hasMore: true) == .sent else { return false }
+    return watched.socket.send(bytes) == .sent
   }
 
   /// The next message of an authorised worker; nil where none has come. Never blocks.
@@ -81,7 +63,7 @@ package final class RouterLink: Link {
   /// The allow-list is asked anew for every message. What it does not admit is dropped and noted.
   package func receive() -> Incoming? {
     attend()
-    while let frames = socket.receiveAll() {
+    while let frames = watched.socket.receiveAll() {
       // The key is on the payload: libzmq 4.3.4 may lose it on the part before.
       let key = frames.last?.userID.flatMap { PublicKey($0) }
       guard frames.count == 2, let key else {
@@ -131,19 +113,19 @@ package final class RouterLink: Link {
 
   override var items: [zmq_pollitem_t] {
     unsafe [
-      Self.item(socket), Self.item(doorkeeper.socket), Self.item(monitor.socket),
+      Self.item(watched.socket), Self.item(watched.monitor), Self.item(doorkeeper.socket),
     ]
   }
 
   override func attend() {
     while let answer = doorkeeper.answerNext(allowList) {
       switch answer {
-      case .admitted: break
+      case .admitted, .elsewhere: break
       case .refused(let key, let address): note(.unknownKey(key, address: address))
       case .malformed(let address): note(.malformedRequest(address: address))
       }
     }
-    while let event = monitor.next() {
+    while let event = watched.nextEvent() {
       note(event.number == ZMQ_EVENT_ACCEPT_FAILED ? .notAccepted : .failedHandshake)
     }
   }
@@ -153,7 +135,9 @@ package final class RouterLink: Link {
     if refusals.count < Self.refusalCountMax { refusals.append(refusal) }
   }
 
-  private static func setOptions(_ socket: borrowing Socket) throws(MessagingError) {
+  private static func setOptions(
+    _ socket: borrowing Socket, domain: String
+  ) throws(MessagingError) {
     // Only both together make libzmq ask before it admits anybody; this header hides the name.
     let enforceDomain: Int32 = 93
     try setCommonOptions(socket)
@@ -161,7 +145,7 @@ package final class RouterLink: Link {
     // Hundreds of workers start at once; the default of 100 stalls them.
     try socket.set(ZMQ_BACKLOG, 4096)
     try socket.set(ZMQ_CURVE_SERVER, 1)
-    try socket.set(ZMQ_ZAP_DOMAIN, Doorkeeper.domain)
+    try socket.set(ZMQ_ZAP_DOMAIN, domain)
     try socket.set(enforceDomain, 1)
   }
 }

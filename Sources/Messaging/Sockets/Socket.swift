@@ -104,6 +104,9 @@ struct Frame {
     }
   }
 
+  /// Returns when no event will be reported any more.
+  func stopReporting() { unsafe _ = zmq_socket_monitor(handle, nil, 0) }
+
   /// Sends one part of a message.
   func send(_ bytes: [UInt8], hasMore: Bool = false) -> Sending {
     let flags = ZMQ_DONTWAIT | (hasMore ? ZMQ_SNDMORE : 0)
