@@ -224,6 +224,13 @@ struct RefusalTests {
         == "BASE/a/b/c does not exist; give a folder, a file or a model's name")
   }
 
+  @Test func `what the system refuses is passed on`() throws {
+    try scratch.link("loop", to: "loop")
+    #expect(
+      try refusal(scratch("loop"))
+        == "cannot inspect BASE/loop: Too many levels of symbolic links")
+  }
+
   // MARK: Files beside the weights
 
   @Test func `a config that is no JSON is refused`() throws {
