@@ -59,18 +59,19 @@ struct ManifestTests {
 
   @Test(arguments: [
     (
-      "\"name\":\"tokenizer.json\"", "\"name\":\"../../etc/x\"",
-      "member \"name\" cannot be \"../../etc/x\""
+      #""name":"tokenizer.json""#, #""name":"../../etc/x""#,
+      #"member "name" cannot be "../../etc/x""#
     ),
     (
-      "\"shape\":[2,3]", "\"shape\":[4611686018427387904,3]",
-      "member \"shape\" cannot be [4611686018427387904, 3]"
+      #""shape":[2,3]"#, #""shape":[4611686018427387904,3]"#,
+      #"member "shape" cannot be [4611686018427387904, 3]"#
     ),
     (
-      "\"manifest\":1", "\"manifest\":9",
-      "written in format 9, this shardweld reads format 1; use the same version of shardweld everywhere"
+      #""manifest":1"#, #""manifest":9"#,
+      "written in format 9, this shardweld reads format 1; use the same version of shardweld "
+        + "everywhere"
     ),
-    ("\"earlierAdapters\":[],\n", "", "member \"earlierAdapters\" is missing"),
+    ("\"earlierAdapters\":[],\n", "", #"member "earlierAdapters" is missing"#),
   ])
   func `a manifest with something impossible is refused`(
     text: String, damage: String, sentence: String

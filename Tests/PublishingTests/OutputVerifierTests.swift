@@ -69,6 +69,26 @@ struct OutputVerifierTests {
         + "\(found) found; \(remedy)")
   }
 
+  @Test func `a bit in the last of many blocks`() throws {
+    let merge = try TinyOutput()
+    // Three blocks, each with a byte of its own, so that their order counts.
+    var bytes = [UInt8](repeating: 0, count: 9_000_001)
+    for block in 0..<3 { bytes[block * BlockReader.blockByteCount + 9] = UInt8(block + 1) }
+    try merge.scratch.write("base/big.bin", bytes)
+    try merge.place()
+    _ = try merge.publication(sideFiles: [(merge.scratch("base/big.bin"), "big.bin")])
+      .finish(commits: merge.commits, overwrite: false)
+    #expect(try merge.read("big.bin") == bytes)
+    var steps = 0
+    let report = try OutputVerifier.verify(merge.output) { _, _ in steps += 1 }
+    #expect(steps > 3)
+    #expect(
+      report.manifest.files.first { $0.name == "big.bin" }?.digest
+        == Digest.xxh3(bytes).description)
+    try merge.flip("big.bin", at: 9_000_000)
+    #expect(error(merge)?.sentence.hasPrefix("\(merge.output)/big.bin differs: ") == true)
+  }
+
   @Test func `a whole shard's digest is checked for itself`() throws {
     let merge = try TinyOutput()
     try merge.publish()
