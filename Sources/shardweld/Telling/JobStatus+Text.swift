@@ -68,7 +68,7 @@ extension JobStatus {
           ? "none" : "\(attempts.workers.count): \(names)" + (more > 0 ? " and \(more) more" : ""))
     }
     if attempts.attemptCount > 0 {
-      facts.add("attempts", "\(attempts.attemptCount), \(attempts.retryCount) of them again")
+      facts.add("attempts", "\(attempts.attemptCount), \(attempts.retryCount) of them retries")
     }
   }
 
@@ -114,6 +114,7 @@ extension AttemptStory.Task {
     case .merge: "merge"
     case .readBack: "read back"
     case .waiting: "waiting for its check"
+    case .commit: "being committed"
     }
   }
 }
@@ -129,7 +130,9 @@ enum EventText {
       ]
     }
     var widths = [Int](repeating: 0, count: 5)
-    for row in rows { for column in 0..<4 { widths[column] = max(widths[column], row[column].count) } }
+    for row in rows {
+      for column in 0..<4 { widths[column] = max(widths[column], row[column].count) }
+    }
     return rows.map { row in
       var line = " "
       for (column, cell) in row.enumerated() where column == 4 || widths[column] > 0 {

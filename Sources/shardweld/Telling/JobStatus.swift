@@ -85,7 +85,9 @@ struct JobStatus {
         + "history is no longer wanted"
     case .publishing: return "wait: the output is being put together"
     case .merging:
-      if endReason != nil { return "wait for the coordinator to end, then run the same command again" }
+      if endReason != nil {
+        return "wait for the coordinator to end, then run the same command again"
+      }
       if attempts.workers.isEmpty, endpoint?.hasPrefix("tcp:") == true {
         return "start workers: shardweld worker --job \(history.folder.path) --keys DIR"
       }

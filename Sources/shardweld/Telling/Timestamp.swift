@@ -13,8 +13,8 @@ enum Timestamp {
 
   /// Year, month and day of a count of days since 1970 in the Gregorian calendar.
   ///
-  /// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`. Years
-  /// begin in March there, so that the leap day is a year's last.
+  /// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
+  /// Years begin in March there, so that the leap day is a year's last.
   private static func date(day: Int64) -> (year: Int64, month: Int64, day: Int64) {
     let (era, dayOfEra) = divided(day + 719_468, by: 146_097)
     let year =
