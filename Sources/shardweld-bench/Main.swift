@@ -32,7 +32,9 @@ struct Main {
     let start = clock.now
     let result = try work()
     let passed = clock.now - start
-    print("\(name): \(passed.components.seconds * 1000 + passed.components.attoseconds / 1_000_000_000_000_000) ms")
+    print(
+      "\(name): \(passed.components.seconds * 1000 + passed.components.attoseconds / 1_000_000_000_000_000) ms"
+    )
     return result
   }
 }

@@ -6,7 +6,8 @@ enum Timestamp {
   static func text(milliseconds: Int64) -> String {
     let (day, rest) = divided(milliseconds, by: 86_400_000)
     let date = date(day: day)
-    let time = "\(padded(rest / 3_600_000)):\(padded(rest / 60_000 % 60))"
+    let time =
+      "\(padded(rest / 3_600_000)):\(padded(rest / 60_000 % 60))"
       + ":\(padded(rest / 1000 % 60)).\(padded(rest % 1000, 3))"
     return "\(padded(date.year, 4))-\(padded(date.month))-\(padded(date.day))T\(time)Z"
   }

@@ -1,0 +1,97 @@
+// The small merges of Tests/Fixtures/cases, each with the result that PEFT gives, and how near ours
+// must come to it.
+import Foundation
+import Testing
+
+/// One folder of the fixtures.
+struct GoldenCase: CustomTestStringConvertible {
+  /// How far from PEFT's result ours may be.
+  enum Bound {
+    /// Every byte is PEFT's.
+    case bytes
+    /// Element by element at most this much apart, as a share of the tensor's largest absolute
+    /// value. PEFT sums these in another order, and F32 shows it.
+    case apart(Float)
+  }
+
+  var name: String
+  var bound: Bound
+
+  init(_ name: String, _ bound: Bound = .bytes) {
+    self.name = name
+    self.bound = bound
+  }
+
+  var testDescription: String { name }
+
+  /// All folders, each with the strictest bound that holds, as measured.
+  static let all: [GoldenCase] = [
+    .init("bert-cls"),
+    .init("bias-all"),
+    .init("bias-lora-only"),
+    .init("conv2d", .apart(3e-8)),  // 21 of 6268 elements differ
+    .init("conv2d-dora", .apart(1.5e-7)),  // a fifth, by the norms' order of summing
+    .init("dora"),
+    .init("dora-f32", .apart(2.3e-7)),  // likewise; in 16 bits nothing of it is left
+    .init("embedding"),
+    .init("embedding-lm-head"),
+    .init("gpt2-conv1d"),
+    .init("lora-attention-only"),
+    .init("lora-bf16"),
+    .init("lora-bf16-adapter-bf16"),
+    .init("lora-bias"),
+    .init("lora-f16"),
+    .init("lora-f32"),
+    .init("lora-r1"),
+    .init("lora-r64"),
+    .init("lora-rank-not-multiple"),
+    .init("lora-some-layers"),
+    .init("mixtral-experts"),
+    .init("modules-to-save"),
+    .init("qwen3moe-attention"),
+    .init("qwen3moe-experts"),
+    .init("rank-alpha-pattern"),
+    .init("rslora"),
+    .init("rslora-rank-pattern"),
+    .init("t5"),
+    .init("tied-embedding"),
+    .init("trainable-tokens"),
+    .init("trainable-tokens-tied"),
+    .init("two-adapters"),
+  ]
+
+  static let root = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Fixtures/cases").path()
+
+  var folder: String { Self.root + "/" + name }
+  var base: String { folder + "/base" }
+  var expected: String { folder + "/expected" }
+  /// In the order of the merge.
+  var adapters: [String] {
+    ["adapter", "adapter2"].map { folder + "/" + $0 }
+      .filter { FileManager.default.fileExists(atPath: $0) }
+  }
+
+  /// Merges the case; `words` are further flags, `workers` 0 is one process alone.
+  func merge(
+    to output: String, _ words: String..., workers: Int = 0, environment: [String: String] = [:]
+  ) throws {
+    try GoldenMerge.run(
+      base: base, adapters: adapters, to: output, words + ["--workers", "\(workers)"],
+      environment: environment)
+  }
+}
+
+/// A merge that must end well.
+enum GoldenMerge {
+  static func run(
+    base: String, adapters: [String], to output: String, _ words: [String] = [],
+    environment: [String: String] = [:]
+  ) throws {
+    var all = ["merge", "--base", base, "--output", output, "--progress", "none"]
+    for adapter in adapters { all += ["--adapter", adapter] }
+    let run = try Command.run(all + words, environment: environment)
+    try #require(run.exitCode == 0, "\(run)")
+    #expect(!FileManager.default.fileExists(atPath: output + ".shardweld"))
+  }
+}
