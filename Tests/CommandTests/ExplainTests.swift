@@ -91,7 +91,8 @@ struct ExplainTests {
         """))
     let json = try Merge.parse(story.json)
     #expect(json["kind"]?.text == "job" && json["changed"]?.int == 2)
-    #expect(json["work"]?["attempts"]?.elements?.map { $0["ending"]?.text } == ["failed", "committed"])
+    #expect(
+      json["work"]?["attempts"]?.elements?.map { $0["ending"]?.text } == ["failed", "committed"])
     #expect(json["work"]?["commit"]?["readBackBy"]?.text == "n2/8")
     #expect(json["events"]?.elements?.count == 7)
     #expect(json["contents"]?.elements?[2]["updates"] == .null)

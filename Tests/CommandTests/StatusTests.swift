@@ -184,7 +184,8 @@ struct AttemptHistoryTests {
   @Test func `bytes that read back wrong end both`() throws {
     let story = try story(
       written + [
-        Merge.note(4, "mismatch", id, "b/2", "differs"), Merge.note(4, "failed", id, "a/1", "differs"),
+        Merge.note(4, "mismatch", id, "b/2", "differs"),
+        Merge.note(4, "failed", id, "a/1", "differs"),
       ])
     #expect(story.ending == .failed("differs"))
     #expect(story.readBacks.map(\.ending) == [.failed("differs")])
@@ -214,7 +215,8 @@ struct AttemptHistoryTests {
   @Test func `each end has a word and a sentence`() {
     let endings: [(AttemptEnding, String, String)] = [
       (.committed, "committed", "committed"), (.matched, "matched", "read back the same"),
-      (.failed("x"), "failed", "failed: x"), (.handedBack, "handedBack", "handed back by the worker"),
+      (.failed("x"), "failed", "failed: x"),
+      (.handedBack, "handedBack", "handed back by the worker"),
       (.withdrawn("x"), "withdrawn", "withdrawn: x"), (.lost("x"), "lost", "worker lost: x"),
       (.left, "left", "the worker left"), (.cutOff, "cutOff", "cut off when the coordinator ended"),
       (.setAside, "setAside", "committed, but its record was set aside later"),

@@ -86,7 +86,8 @@ struct StoryTests {
     #expect(finished["state"]?.text == "finished" && finished["job"] == .null)
     #expect(finished["tensors"]?.int == 2 && finished["changed"]?.int == 1)
     #expect(finished["adapters"]?.elements?[0]["name"]?.text == "style")
-    #expect(try status("out").contains("\nadapter    style (LORA)\ntensors    2: 1 changed, 1 copied\n"))
+    #expect(
+      try status("out").contains("\nadapter    style (LORA)\ntensors    2: 1 changed, 1 copied\n"))
     #expect(try explain("out", "model.safetensors").contains("  model.norm.weight"))
   }
 

@@ -76,10 +76,12 @@ enum ToldMerge {
     AttemptID(job: job, epoch: epoch, attempt: attempt)
   }
 
-  static func commit(_ job: Int, _ attempt: AttemptID, readBackBy: String = "n2/8") -> CommitRecord {
+  static func commit(_ job: Int, _ attempt: AttemptID, readBackBy: String = "n2/8") -> CommitRecord
+  {
     let job = plan.jobs[job]
     return CommitRecord(
-      job: job.id, shardName: job.shardName, byteCount: job.byteCount, digest: digest(job.shardName),
+      job: job.id, shardName: job.shardName, byteCount: job.byteCount,
+      digest: digest(job.shardName),
       tensors: job.recipes.map {
         TensorDigests(output: digest("output \($0.name)"), source: digest("source \($0.name)"))
       },
