@@ -84,8 +84,10 @@ struct StatusTests {
     let history = Merge.history(
       [Merge.note(1, "ending", nil, "", "no space left")], isRunning: false)
     let status = Merge.status(history)
-    #expect(status.text.contains("\nstate        stopped: no space left\n"))
-    #expect(Merge.status(Merge.history(history.journal)).text.contains("stopping: no space left"))
+    #expect(status.text.contains("\nstate        stopped\nreason       no space left\n"))
+    #expect(
+      Merge.status(Merge.history(history.journal)).text.contains(
+        "\nstate        stopping\nreason       no space left\n"))
   }
 
   @Test func `what an earlier coordinator said is not what this one does`() {
@@ -114,7 +116,7 @@ struct StatusTests {
       Merge.history([], committed: [Merge.commit(0, Merge.attempt(0, 2))], epoch: 0)
     ).text
     #expect(text.contains("\njobs         1 of 2 done, 1 left\n"))
-    #expect(text.contains("\njournal      none: when and by whom jobs were tried is not known\n"))
+    #expect(text.contains("\njournal      empty: when and by whom jobs were tried is not known\n"))
     #expect(text.contains("\ncoordinator  none yet\n"))
   }
 
