@@ -50,7 +50,9 @@ let package = Package(
     module("Working", ["Merging", "Messaging", "Planning", "Storage"]),
     .executableTarget(
       name: "shardweld", dependencies: ["CLinux"] + stages, swiftSettings: swift),
-    .executableTarget(name: "shardweld-bench", dependencies: stages, swiftSettings: swift),
+    .executableTarget(
+      name: "shardweld-bench", dependencies: ["CLinux", "TestSupport"] + stages,
+      swiftSettings: swift),
 
     .target(
       name: "TestSupport", dependencies: ["OrderedJSON", "Safetensors", "Storage"],

@@ -1,5 +1,6 @@
-// Finds an adapter's files: config beside weights, weights in one file or several, the folder itself
-// or the only adapter one level down (PEFT saves an adapter that has a name in a folder of that name).
+// Finds an adapter's files: config beside weights, weights in one file or several, the folder
+// itself or the only adapter one level down (PEFT saves an adapter that has a name in a folder of
+// that name).
 //
 //   out/adapter_config.json, out/adapter_model.safetensors
 //   out/NAME/adapter_config.json, out/NAME/adapter_model-00001-of-00002.safetensors, …index.json

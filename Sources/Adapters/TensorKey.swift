@@ -3,8 +3,9 @@
 //   base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight
 //   └ wrapper ─────┘└ module path ─────────────────┘└ leaf ──────┘
 //
-// The adapter's own name may still stand in the leaf (`lora_A.default.weight`), wrappers of training
-// frameworks may stand anywhere (`_orig_mod`), and a module that was wrapped carries `base_layer`.
+// The adapter's own name may still stand in the leaf (`lora_A.default.weight`), wrappers of
+// training frameworks may stand anywhere (`_orig_mod`), and a module that was wrapped carries
+// `base_layer`.
 
 /// What a tensor of an adapter file is, by its name alone.
 struct TensorKey: Equatable {

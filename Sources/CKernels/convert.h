@@ -1,8 +1,8 @@
 // Conversions between file elements and working numbers. Included by body.h.
 //
-// Widening keeps every bit; a NaN of F16 comes out quiet, as the hardware gives it. Narrowing rounds
-// once, to nearest even, straight from the working number, and writes every NaN as the canonical one:
-// BF16 0x7FC0, F16 0x7E00, F32 0x7FC00000, F64 0x7FF8000000000000.
+// Widening keeps every bit; a NaN of F16 comes out quiet, as the hardware gives it. Narrowing
+// rounds once, to nearest even, straight from the working number, and writes every NaN as the
+// canonical one: BF16 0x7FC0, F16 0x7E00, F32 0x7FC00000, F64 0x7FF8000000000000.
 
 CK_INLINE uint32_t CK(bits)(float x) { uint32_t b; CK_COPY(&b, &x, 4); return b; }
 CK_INLINE float CK(real)(uint32_t b) { float x; CK_COPY(&x, &b, 4); return x; }

@@ -28,8 +28,8 @@ static void KIND(scale_each)(const void *from, const void *factors, void *to, si
   for (size_t i = 0; i < count; i++) w[i] = f[i] * v[i];
 }
 
-// A fixed number of lanes, each summed in order: the sum does not depend on the vector width, nor on
-// where a row is cut.
+// A fixed number of lanes, each summed in order: the sum does not depend on the vector width, nor
+// on where a row is cut.
 static void KIND(row_squares)(const void *value, size_t count, size_t first, double *lanes) {
   typedef REAL reals __attribute__((ext_vector_type(CK_SQUARE_LANES)));
   typedef double doubles __attribute__((ext_vector_type(CK_SQUARE_LANES)));

@@ -9,7 +9,7 @@ enum {
   KIND(pass_width) = CK_VECTORS * CK_VECTOR / sizeof(REAL),
 };
 
-// `rows` rows (a constant at each call) of one pass: columns low..<high of its pass_width ones show.
+// `rows` rows (a constant at each call) of one pass: columns low..<high of its pass_width show.
 // `value` points at the pass's column 0, which may lie before the tile.
 CK_INLINE void KIND(block)(REAL *value, size_t stride, const REAL *left, const REAL *right,
                            size_t rank, size_t low, size_t high, int is_sum, REAL scale,
@@ -80,7 +80,8 @@ CK_INLINE void KIND(tile)(const struct ck_product *p, int is_sum, REAL scale) {
     for (size_t row = 0; row < p->rows;) {
       const REAL *group = left + row / CK_LEFT_ROWS * p->left_group + row % CK_LEFT_ROWS;
       // Column `pass` of the tile; computed on integers, as it may lie before the tile's memory.
-      REAL *value = (REAL *)((uintptr_t)p->value + (row * p->stride + pass - p->skip) * sizeof(REAL));
+      const size_t distance = row * p->stride + pass - p->skip;
+      REAL *value = (REAL *)((uintptr_t)p->value + distance * sizeof(REAL));
       const size_t rest = p->rows - row;
       if (rest >= CK_ROWS && row % CK_ROWS == 0) {
         KIND(block)(value, p->stride, group, panel, p->rank, low, high, is_sum, scale, CK_ROWS);

@@ -4,7 +4,7 @@
 
 /// The loops of one set. First index: precision (0 float, 1 double); second: element type.
 struct ck_table {
-  /// From file elements to working numbers; exact but for F64 → float, which rounds to nearest even.
+  /// From file elements to working numbers; exact, but F64 → float rounds to nearest even.
   void (*widen[2][4])(const void *from, void *to, size_t count);
   /// From working numbers to file elements: nearest even, NaN canonical, overflow to infinity.
   void (*narrow[2][4])(const void *from, void *to, size_t count);

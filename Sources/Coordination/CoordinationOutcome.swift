@@ -11,6 +11,18 @@ package struct CoordinationSummary: Equatable, Sendable {
   /// Merges that were given out again.
   package var retries: Int
   package var milliseconds: Int64
+
+  package init(
+    published: PublishedSummary, jobs: Int, jobsKept: Int, workersUsed: Int, retries: Int,
+    milliseconds: Int64
+  ) {
+    self.published = published
+    self.jobs = jobs
+    self.jobsKept = jobsKept
+    self.workersUsed = workersUsed
+    self.retries = retries
+    self.milliseconds = milliseconds
+  }
 }
 
 /// How a run ended.

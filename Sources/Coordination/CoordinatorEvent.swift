@@ -58,6 +58,13 @@ extension CoordinatorMachine {
     package var worker: String
     /// A sentence, or empty.
     package var text: String
+
+    package init(kind: Kind, attempt: AttemptID?, worker: String, text: String) {
+      self.kind = kind
+      self.attempt = attempt
+      self.worker = worker
+      self.text = text
+    }
   }
 
   /// How the run ended.

@@ -1,6 +1,6 @@
-// The only place where a distributed run is decided. A pure value: no clock, no disk, no randomness;
-// the same events in the same order give the same directives. `CoordinatorShell` drives it with real
-// sockets and files, Tests/SimulationTests with a fake cluster.
+// The only place where a distributed run is decided. A pure value: no clock, no disk, no
+// randomness; the same events in the same order give the same directives. `CoordinatorShell` drives
+// it with real sockets and files, Tests/SimulationTests with a fake cluster.
 //
 // Every handler is idempotent on (kind, attempt): a repeated, late or foreign word is answered and
 // changes nothing.

@@ -1,6 +1,6 @@
 // The machine's hands: the socket, the clock, signals and the disk thread. Runs on the thread that
-// calls it and decides nothing; directives are carried out in the order they are given. Messages may
-// get lost on the way: what matters is said again when the machine says so.
+// calls it and decides nothing; directives are carried out in the order they are given. Messages
+// may get lost on the way: what matters is said again when the machine says so.
 import Dispatch
 package import Ledger
 package import Messaging

@@ -1,5 +1,5 @@
-// Everything the coordinator does with files: one order after the other, off the loop, each answered
-// by a value in a mailbox. A slow disk thus never keeps the loop from hearing its workers.
+// Everything the coordinator does with files: one order after the other, off the loop, each
+// answered by a value in a mailbox. A slow disk thus never keeps the loop from hearing its workers.
 import Dispatch
 import Ledger
 import Messaging

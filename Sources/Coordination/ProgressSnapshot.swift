@@ -9,4 +9,16 @@ package struct ProgressSnapshot: Equatable, Sendable {
   package var workers: Int
   /// `waiting for workers`, `merging`, `finishing`, `publishing`, `stopping`.
   package var phase: String
+
+  package init(
+    jobsDone: Int, jobsTotal: Int, bytesDone: Int64, bytesTotal: Int64, workers: Int,
+    phase: String
+  ) {
+    self.jobsDone = jobsDone
+    self.jobsTotal = jobsTotal
+    self.bytesDone = bytesDone
+    self.bytesTotal = bytesTotal
+    self.workers = workers
+    self.phase = phase
+  }
 }

@@ -81,8 +81,8 @@ package struct AxisPlacement: Equatable, Sendable {
 package enum SquareLanes {
   package static let count = Int(CK_SQUARE_LANES)
 
-  /// The sum of all lanes, in pairs of halves: lane i with lane i + 8, then + 4, + 2, + 1. The lanes
-  /// are used up.
+  /// The sum of all lanes, in pairs of halves: lane i with lane i + 8, then + 4, + 2, + 1. The
+  /// lanes are used up.
   package static func total(_ lanes: UnsafeMutablePointer<Double>) -> Double {
     var half = count / 2
     while half > 0 {

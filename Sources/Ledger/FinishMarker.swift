@@ -1,6 +1,6 @@
 // finish.json in the job's folder: written, durably, when publish/ is whole and before it takes the
-// output's name. It tells which of two folders is the merge's own after a crash in that moment, when
-// OUTPUT and publish/ may have swapped their names.
+// output's name. It tells which of two folders is the merge's own after a crash in that moment,
+// when OUTPUT and publish/ may have swapped their names.
 //
 //   {"output":"/out","manifest":"xxh3:…","inode":1234}
 import OrderedJSON

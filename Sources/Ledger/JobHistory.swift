@@ -1,4 +1,5 @@
-// A job's folder as `status` and `explain` see it: read only, beside a running coordinator or after.
+// A job's folder as `status` and `explain` see it: read only, beside a running coordinator or
+// after.
 package import Planning
 import Storage
 
@@ -16,6 +17,10 @@ package struct JobHistory: Sendable {
   package var epochs: [EpochRecord]
   /// Oldest first; empty where the journal was deleted.
   package var journal: [JournalEntry]
+  /// Number of the newest coordinator, announced or not; 0 where there was none.
+  package var epoch: UInt64
+  /// Where the newest coordinator's entries begin in `journal`.
+  package var currentStart: Int
   package var isRunning: Bool
   /// The live or last coordinator.
   package var host: String
@@ -40,7 +45,7 @@ package struct JobHistory: Sendable {
     let holder = try JobLedger.newestHeartbeat(folder)
     var history = JobHistory(
       folder: folder, plan: plan, planDigest: Digest.xxh3(bytes).description, committed: [:],
-      setAside: [], epochs: [], journal: [],
+      setAside: [], epochs: [], journal: [], epoch: 0, currentStart: 0,
       isRunning: try isRunning(folder, watchMilliseconds: watchMilliseconds),
       host: holder?.host ?? "", processID: holder?.processID ?? 0)
     try history.readCommits()
@@ -89,6 +94,7 @@ package struct JobHistory: Sendable {
 
   private mutating func readEpochs() throws(LedgerError) {
     for number in try EpochRecord.numbers(in: folder) {
+      epoch = number
       guard let bytes = try Self.read(folder.epoch(number)) else { continue }
       do throws(PlanError) { epochs.append(try EpochRecord.decode(bytes)) } catch {
         throw .unreadable(path: folder.epoch(number), error)
@@ -97,10 +103,14 @@ package struct JobHistory: Sendable {
   }
 
   private mutating func readJournal() throws(LedgerError) {
+    var start: Int?
     for name in try Self.names(folder.journals) where name.hasSuffix(".jsonl") {
-      guard let bytes = try Self.read(Path.join(folder.journals, name)) else { continue }
+      let path = Path.join(folder.journals, name)
+      guard let bytes = try Self.read(path) else { continue }
+      if path == folder.journal(epoch) { start = journal.count }
       journal += bytes.split(separator: UInt8(ascii: "\n")).compactMap(JournalEntry.decode)
     }
+    currentStart = start ?? journal.count
   }
 
   /// Names in a folder, none where there is no such folder.

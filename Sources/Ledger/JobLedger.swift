@@ -1,5 +1,5 @@
-// What is durably done of one merge, and this coordinator's hold on it. Everything that decides lies
-// in plan.json and commit/; the journal is for people. May be used from several threads.
+// What is durably done of one merge, and this coordinator's hold on it. Everything that decides
+// lies in plan.json and commit/; the journal is for people. May be used from several threads.
 package import Planning
 import Storage
 import Synchronization

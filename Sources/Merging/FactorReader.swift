@@ -1,7 +1,7 @@
-// Reading adapters: strided matrices into packed order, and plain runs of numbers. Memory is bounded
-// by the workbench whatever the factor's size, and no more of the file is read than the span of the
-// lines asked for: dense rows come in one read, a column of a transposed or interleaved factor costs
-// the bytes between its first and last element.
+// Reading adapters: strided matrices into packed order, and plain runs of numbers. Memory is
+// bounded by the workbench whatever the factor's size, and no more of the file is read than the
+// span of the lines asked for: dense rows come in one read, a column of a transposed or interleaved
+// factor costs the bytes between its first and last element.
 import Kernels
 import Planning
 import Safetensors
@@ -52,7 +52,8 @@ extension MergeContext {
     let (outer, outerStride) =
       alongColumns ? (part.rows, factor.rowStride) : (part.columns, factor.columnStride)
     let (inner, innerStride) =
-      alongColumns ? (part.columns, max(1, factor.columnStride)) : (part.rows, max(1, factor.rowStride))
+      alongColumns
+      ? (part.columns, max(1, factor.columnStride)) : (part.rows, max(1, factor.rowStride))
     let outerPlace = alongColumns ? part.rowPlace : part.columnPlace
     let outerFirst = alongColumns ? part.rowFirst : part.columnFirst
     let innerPlace = alongColumns ? part.columnPlace : part.rowPlace
@@ -71,7 +72,8 @@ extension MergeContext {
         let element =
           (outer.lowerBound + first) * outerStride + (inner.lowerBound + start) * innerStride
         let count = (lines - 1) * outerStride + span
-        let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: bench.read.bytes[..<(count * size)])
+        let bytes = unsafe UnsafeMutableRawBufferPointer(
+          rebasing: bench.read.bytes[..<(count * size)])
         try unsafe inputs.read(
           factor.file, into: bytes, at: factor.offset + Int64(element) * Int64(size))
         for line in 0..<lines {
@@ -103,7 +105,8 @@ extension MergeContext {
         unsafe run = UnsafeRawPointer(picked)
       }
       unsafe kernels.widen(dtype.element, run, to: line, precision, count: length)
-      unsafe Elements.scatter(precision, line, count: length, first: first + done, place, to: target)
+      unsafe Elements.scatter(
+        precision, line, count: length, first: first + done, place, to: target)
       done += length
     }
   }
@@ -120,7 +123,8 @@ extension MergeContext {
     var done = 0
     while done < count {
       let length = min(capacity, count - done)
-      let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: bench.read.bytes[..<(length * size)])
+      let bytes = unsafe UnsafeMutableRawBufferPointer(
+        rebasing: bench.read.bytes[..<(length * size)])
       try unsafe inputs.read(
         tensor.file, into: bytes, at: tensor.offset + Int64(first + done) * Int64(size))
       unsafe kernels.widen(

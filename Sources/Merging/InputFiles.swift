@@ -18,9 +18,10 @@ final class InputFiles {
   init(_ inputs: [InputFile]) throws(MergingError) {
     var handles: [Handle] = []
     for input in inputs {
-      handles.append(try MergingError.storage { () throws(StorageError) in
-        Handle(try File.open(input.path))
-      })
+      handles.append(
+        try MergingError.storage { () throws(StorageError) in
+          Handle(try File.open(input.path))
+        })
     }
     self.inputs = inputs
     self.handles = handles

@@ -62,7 +62,8 @@ package enum MergingError: Error, Equatable {
     case .storage(let error): error.sentence
     case .inputChanged(let path, let expected, let found):
       "\(path) changed since the merge was planned: \(expected.byteCount) bytes of time "
-        + "\(expected.modified) expected, \(found.byteCount) bytes of time \(found.modified) found; "
+        + "\(expected.modified) expected, "
+        + "\(found.byteCount) bytes of time \(found.modified) found; "
         + "put the file back or start anew with --restart"
     case .nonFinite(let tensor, let row, let column, let dtype):
       "\(tensor) is not finite any more at row \(row), column \(column) as \(dtype.rawValue), "

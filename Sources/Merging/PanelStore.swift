@@ -1,4 +1,5 @@
-// Packed right factors that stay in memory while the tiles of a tensor pass by, shared by all threads.
+// Packed right factors that stay in memory while the tiles of a tensor pass by, shared by all
+// threads.
 import Kernels
 import Planning
 import Storage
@@ -7,8 +8,8 @@ import Storage
 ///
 /// Filled between runs of tiles by one thread, only read during them.
 final class PanelStore {
-  /// Where an update's panels lie; panel 0 holds column `firstColumn` of the tensor first, a multiple
-  /// of the panel width at or before the window's first.
+  /// Where an update's panels lie; panel 0 holds column `firstColumn` of the tensor first, a
+  /// multiple of the panel width at or before the window's first.
   struct Panels: Equatable {
     var offset: Int
     var firstColumn: Int

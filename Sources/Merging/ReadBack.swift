@@ -6,8 +6,8 @@ package enum ReadBack {
   /// Bytes read at once.
   private static let blockByteCount = 4 << 20
 
-  /// Digests a whole file; with `dropCache` its pages come from the device where the kernel lets go of
-  /// them. `progress` is told the bytes read so far after every block; false stops.
+  /// Digests a whole file; with `dropCache` its pages come from the device where the kernel lets go
+  /// of them. `progress` is told the bytes read so far after every block; false stops.
   package static func run(
     _ path: String, algorithm: DigestAlgorithm, dropCache: Bool, progress: (Int64) -> Bool
   ) throws(MergingError) -> (byteCount: Int64, digest: Digest) {

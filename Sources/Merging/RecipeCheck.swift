@@ -29,7 +29,8 @@ extension TensorRecipe {
   private func firstUnfit(
     _ update: Update, _ inputs: InputFiles
   ) -> MergingError.UnfitRecipe? {
-    let rows = update.window.rows.count, columns = update.window.columns.count
+    let rows = update.window.rows.count
+    let columns = update.window.columns.count
     switch update.rule {
     case .lowRank(let product): return product.firstUnfit(rows, columns, inputs)
     case .dora(let product, let magnitude, let axis, _):

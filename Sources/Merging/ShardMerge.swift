@@ -1,8 +1,8 @@
 // One job: recipes in, one shard file out. The file is this process's alone: created exclusively,
 // reserved, written in file order from the front, flushed with its folder, or removed.
 //
-// Order of one tensor: norms (DoRA only) → right factors into memory → tiles, each read, made, digested
-// in order, written. The bytes depend on the slice alone, not on threads, memory or CPU.
+// Order of one tensor: norms (DoRA only) → right factors into memory → tiles, each read, made,
+// digested in order, written. The bytes depend on the slice alone, not on threads, memory or CPU.
 import Kernels
 package import Planning
 import Safetensors
@@ -43,8 +43,8 @@ package struct ShardMerge {
   /// Creates `path` exclusively, writes the whole shard, and returns when it and its folder are
   /// flushed.
   ///
-  /// `progress` is told the bytes of tensors done so far, at least every few megabytes and always on
-  /// the caller's thread; where it says false the merge stops. After any failure `path` is gone.
+  /// `progress` is told the bytes of tensors done so far, at least every few megabytes and always
+  /// on the caller's thread; where it says false the merge stops. After any failure `path` is gone.
   package func run(
     to path: String, progress: (Int64) -> Bool
   ) throws(MergingError) -> MergedShard {

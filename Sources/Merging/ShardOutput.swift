@@ -1,5 +1,5 @@
-// The shard file while it is written: bytes go to explicit offsets from several threads, digests are
-// taken in file order at the gate of `TileLine`.
+// The shard file while it is written: bytes go to explicit offsets from several threads, digests
+// are taken in file order at the gate of `TileLine`.
 import Storage
 
 /// A shard being written.

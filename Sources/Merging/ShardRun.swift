@@ -9,7 +9,7 @@ final class ShardRun {
   /// Nil where bytes are digested and not written.
   private let output: ShardOutput?
   private let path: String
-  private let benches: [Workbench]
+  private let crew: Crew
   private let panels: PanelStore
   private var doneByteCount: Int64 = 0
 
@@ -21,7 +21,7 @@ final class ShardRun {
     self.context = context
     self.output = output
     self.path = path
-    benches = (0..<context.budget.threads).map { _ in Workbench(context.budget) }
+    crew = Crew(context.budget)
     panels = PanelStore(byteCount: context.budget.panelByteCount)
   }
 
@@ -52,22 +52,21 @@ final class ShardRun {
       let start = Int64(tile) * Int64(most)
       return (start, Int(min(Int64(most), recipe.byteCount - start)))
     }
-    let bytes = { (thread: Int, tile: Int) in
-      unsafe UnsafeMutableRawBufferPointer(
-        rebasing: self.benches[thread].source.bytes[..<block(tile).1])
+    let bytes = { (bench: Workbench, tile: Int) in
+      unsafe bench.sourceBytes(block(tile).1)
     }
     let line = TileLine(
-      count: Int((recipe.byteCount + Int64(most) - 1) / Int64(most)), threads: budget.threads,
-      prepare: { (thread, tile) throws(MergingError) in
+      count: Int((recipe.byteCount + Int64(most) - 1) / Int64(most)), crew,
+      prepare: { (bench, tile) throws(MergingError) in
         try unsafe self.context.inputs.read(
-          recipe.source.file, into: bytes(thread, tile), at: recipe.source.offset + block(tile).0)
+          recipe.source.file, into: bytes(bench, tile), at: recipe.source.offset + block(tile).0)
       },
-      pass: { (thread, tile) in
-        unsafe self.digestOutput(UnsafeRawBufferPointer(bytes(thread, tile)))
+      pass: { (bench, tile) in
+        unsafe self.digestOutput(UnsafeRawBufferPointer(bytes(bench, tile)))
       },
-      store: { (thread, tile) throws(MergingError) in
+      store: { (bench, tile) throws(MergingError) in
         try unsafe self.output?.write(
-          UnsafeRawBufferPointer(bytes(thread, tile)), at: recipe.offset + block(tile).0)
+          UnsafeRawBufferPointer(bytes(bench, tile)), at: recipe.offset + block(tile).0)
       })
     try line.run { (tile) throws(MergingError) in try report(block(tile).0) }
   }
@@ -77,27 +76,27 @@ final class ShardRun {
     _ recipe: TensorRecipe, _ report: (Int64) throws(MergingError) -> Void
   ) throws(MergingError) {
     let tensor = TensorMerge(recipe, context, panels)
-    try tensor.findNorms(benches) { (_) throws(MergingError) in try report(0) }
+    try tensor.findNorms(crew) { (_) throws(MergingError) in try report(0) }
     for span in tensor.spans {
-      try panels.hold(span.held, of: tensor, benches[0])
+      try panels.hold(span.held, of: tensor, crew.benches[0])
       let first = span.tiles.lowerBound
       let line = TileLine(
-        count: span.tiles.count, threads: context.budget.threads,
-        prepare: { (thread, tile) throws(MergingError) in
-          try tensor.makeTile(tensor.grid[first + tile], self.benches[thread])
+        count: span.tiles.count, crew,
+        prepare: { (bench, tile) throws(MergingError) in
+          try tensor.makeTile(tensor.grid[first + tile], bench)
         },
-        pass: { (thread, tile) in
+        pass: { (bench, tile) in
           let tile = tensor.grid[first + tile]
           unsafe self.digestSource(
-            UnsafeRawBufferPointer(tensor.sourceBytes(of: tile, self.benches[thread])))
+            UnsafeRawBufferPointer(tensor.sourceBytes(of: tile, bench)))
           unsafe self.digestOutput(
-            UnsafeRawBufferPointer(tensor.outputBytes(of: tile, self.benches[thread])))
+            UnsafeRawBufferPointer(tensor.outputBytes(of: tile, bench)))
         },
-        store: { (thread, tile) throws(MergingError) in
+        store: { (bench, tile) throws(MergingError) in
           let tile = tensor.grid[first + tile]
           let element = tile.rows.lowerBound * recipe.columns + tile.columns.lowerBound
           try unsafe self.output?.write(
-            UnsafeRawBufferPointer(tensor.outputBytes(of: tile, self.benches[thread])),
+            UnsafeRawBufferPointer(tensor.outputBytes(of: tile, bench)),
             at: recipe.offset + Int64(element) * Int64(recipe.dtype.byteCount))
         })
       try line.run { (tile) throws(MergingError) in

@@ -18,6 +18,7 @@ extension TensorMerge {
     try unsafe context.inputs.read(
       recipe.source.file, into: bytes,
       at: recipe.source.offset + Int64(first) * Int64(sourceByteCount))
+    let output = unsafe outputBytes(of: tile, bench)
     let width = tile.columns.count
     try tile.eachBlock(height: blockRows, width: blockColumns) {
       (block, newRows) throws(MergingError) in
@@ -31,40 +32,41 @@ extension TensorMerge {
       try apply(recipe.updates.indices, to: block, bench)
       unsafe try checkFinite(block, source, bench)
       unsafe write(
-        block, to: bench.output.bytes.baseAddress! + place * outputByteCount, stride: width, bench)
+        block, to: output.baseAddress! + place * outputByteCount, stride: width, bench)
     }
   }
 
   func sourceBytes(of tile: Window, _ bench: Workbench) -> UnsafeMutableRawBufferPointer {
-    unsafe UnsafeMutableRawBufferPointer(
-      rebasing: bench.source.bytes[..<(tile.elementCount * sourceByteCount)])
+    unsafe bench.sourceBytes(tile.elementCount * sourceByteCount)
   }
 
   func outputBytes(of tile: Window, _ bench: Workbench) -> UnsafeMutableRawBufferPointer {
-    unsafe UnsafeMutableRawBufferPointer(
-      rebasing: bench.output.bytes[..<(tile.elementCount * outputByteCount)])
+    unsafe bench.outputBytes(tile.elementCount * outputByteCount)
   }
 
   /// Reads a block straight from the base, for passes that do not go tile by tile.
   func read(_ block: Window, _ bench: Workbench) throws(MergingError) -> BlockSource {
-    let size = sourceByteCount, width = block.columns.count
+    let size = sourceByteCount
+    let width = block.columns.count
     let runs = width == recipe.columns ? 1 : block.rows.count
     let runByteCount = block.elementCount / runs * size
+    let all = unsafe sourceBytes(of: block, bench)
     for run in 0..<runs {
       let first = (block.rows.lowerBound + run) * recipe.columns + block.columns.lowerBound
       let bytes = unsafe UnsafeMutableRawBufferPointer(
-        start: bench.source.bytes.baseAddress! + run * runByteCount, count: runByteCount)
+        start: all.baseAddress! + run * runByteCount, count: runByteCount)
       try unsafe context.inputs.read(
         recipe.source.file, into: bytes, at: recipe.source.offset + Int64(first) * Int64(size))
     }
     return unsafe BlockSource(
-      start: UnsafeRawPointer(bench.source.bytes.baseAddress!), stride: width)
+      start: UnsafeRawPointer(all.baseAddress!), stride: width)
   }
 
   /// Widens a block's base bytes.
   func fill(_ target: Buffer, _ block: Window, from source: BlockSource) {
     let isOneRun = unsafe source.stride == block.columns.count
-    let runs = isOneRun ? 1 : block.rows.count, count = block.elementCount / runs
+    let runs = isOneRun ? 1 : block.rows.count
+    let count = block.elementCount / runs
     for run in 0..<runs {
       unsafe context.kernels.widen(
         recipe.source.dtype.element, source.start + run * source.stride * sourceByteCount,
@@ -76,7 +78,8 @@ extension TensorMerge {
     _ block: Window, to target: UnsafeMutableRawPointer, stride: Int, _ bench: Workbench
   ) {
     let isOneRun = stride == block.columns.count
-    let runs = isOneRun ? 1 : block.rows.count, count = block.elementCount / runs
+    let runs = isOneRun ? 1 : block.rows.count
+    let count = block.elementCount / runs
     for run in 0..<runs {
       unsafe context.kernels.narrow(
         precision, bench.value.bytes.baseAddress! + run * count * precision.byteCount,
@@ -88,7 +91,8 @@ extension TensorMerge {
   private func checkFinite(
     _ block: Window, _ source: BlockSource, _ bench: Workbench
   ) throws(MergingError) {
-    let element = recipe.dtype.element, count = block.elementCount
+    let element = recipe.dtype.element
+    let count = block.elementCount
     let value = unsafe bench.value.bytes.baseAddress!
     guard !context.keepsNonFinite,
       unsafe context.kernels.nonFiniteCount(precision, value, in: element, count: count) > 0

@@ -2,8 +2,8 @@
 //
 // Order of operations: squares of V are exact in Float64 and summed there, rows in sixteen lanes by
 // column number, columns in row order; the root is taken in Float64 and rounded to Float32; m is
-// divided by it in Float32, f · V is rounded to Float32 (all in Float64 where the base is F64). This
-// is PEFT's order (`tuners/lora/dora.py`) with a more exact norm.
+// divided by it in Float32, f · V is rounded to Float32 (all in Float64 where the base is F64).
+// This is PEFT's order (`tuners/lora/dora.py`) with a more exact norm.
 import Kernels
 import Planning
 import Storage
@@ -26,7 +26,8 @@ final class DoraFactors {
     switch precision {
     case .single:
       unsafe numbers.bytes.storeBytes(of: Float(factor), toByteOffset: index * 4, as: Float.self)
-    case .double: unsafe numbers.bytes.storeBytes(of: factor, toByteOffset: index * 8, as: Double.self)
+    case .double:
+      unsafe numbers.bytes.storeBytes(of: factor, toByteOffset: index * 8, as: Double.self)
     }
   }
 
@@ -136,7 +137,8 @@ extension TensorMerge {
     _ part: Window, _ window: Window, _ factors: DoraFactors, _ strength: Double,
     _ value: BlockNumbers, _ variant: BlockNumbers
   ) {
-    let count = part.columns.count, first = part.columns.lowerBound - window.columns.lowerBound
+    let count = part.columns.count
+    let first = part.columns.lowerBound - window.columns.lowerBound
     let run = unsafe factors.numbers.bytes.baseAddress! + first * precision.byteCount
     let zeros = factors.zeros.filter { (first..<(first + count)).contains($0) }
     for row in part.rows {

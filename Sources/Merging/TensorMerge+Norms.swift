@@ -1,6 +1,6 @@
-// DoRA's norms that need a pass of their own over the base: of columns, whose squares come from every
-// row, and of rows longer than a block. The value of a block is made as in the merge itself, up to the
-// update whose norms are wanted. Each sum is made by one thread in a fixed order.
+// DoRA's norms that need a pass of their own over the base: of columns, whose squares come from
+// every row, and of rows longer than a block. The value of a block is made as in the merge itself,
+// up to the update whose norms are wanted. Each sum is made by one thread in a fixed order.
 import Kernels
 import Planning
 import Storage
@@ -8,17 +8,17 @@ import Storage
 extension TensorMerge {
   /// Finds the factors of every update that needs a pass, in order: later ones build on earlier.
   func findNorms(
-    _ benches: [Workbench], report: (Int) throws(MergingError) -> Void
+    _ crew: Crew, report: (Int) throws(MergingError) -> Void
   ) throws(MergingError) {
     for index in recipe.updates.indices where needsPass(index) {
       guard case .dora(_, let magnitude, let axis, _) = recipe.updates[index].rule else { continue }
       let window = recipe.updates[index].window
       guard window.elementCount > 0 else { continue }
-      try panels.hold(holdable(through: index, window), of: self, benches[0])
+      try panels.hold(holdable(through: index, window), of: self, crew.benches[0])
       switch axis {
       case .column:
-        norms[index] = try columnFactors(index, window, magnitude, benches, report)
-      case .row: norms[index] = try rowFactors(index, window, magnitude, benches, report)
+        norms[index] = try columnFactors(index, window, magnitude, crew, report)
+      case .row: norms[index] = try rowFactors(index, window, magnitude, crew, report)
       }
     }
   }
@@ -47,29 +47,29 @@ extension TensorMerge {
 
   /// Strips of columns, each summed from the first row to the last by one thread.
   private func columnFactors(
-    _ index: Int, _ window: Window, _ magnitude: TensorBytes, _ benches: [Workbench],
+    _ index: Int, _ window: Window, _ magnitude: TensorBytes, _ crew: Crew,
     _ report: (Int) throws(MergingError) -> Void
   ) throws(MergingError) -> DoraFactors {
     let width = precision.panelWidth
     let capacity = min(blockCapacity, context.budget.tileByteCount / sourceByteCount)
-    let share = (window.columns.count + benches.count - 1) / benches.count
+    let share = (window.columns.count + crew.benches.count - 1) / crew.benches.count
     let most = max(width, capacity / Packing.leftRows / width * width)
     let stripWidth = min(most, (share + width - 1) / width * width)
     let start = aligned(window.columns.lowerBound)
     let sums = Buffer(byteCount: window.columns.count * 8)
     let line = TileLine(
-      count: (window.columns.upperBound - start + stripWidth - 1) / stripWidth,
-      threads: benches.count,
-      prepare: { (thread, strip) throws(MergingError) in
+      count: (window.columns.upperBound - start + stripWidth - 1) / stripWidth, crew,
+      prepare: { (bench, strip) throws(MergingError) in
         let columns = (start + strip * stripWidth)..<(start + (strip + 1) * stripWidth)
         let part = Window(rows: window.rows, columns: columns.clamped(to: window.columns))
-        let target = unsafe sums.bytes.baseAddress!.assumingMemoryBound(to: Double.self)
+        let target =
+          unsafe sums.bytes.baseAddress!.assumingMemoryBound(to: Double.self)
           + (part.columns.lowerBound - window.columns.lowerBound)
         try part.eachBlock(
           height: max(1, capacity / stripWidth), width: stripWidth
         ) { (block, _) throws(MergingError) in
-          benches[thread].forgetLeft()
-          let numbers = unsafe try self.variant(index, block, benches[thread])
+          bench.forgetLeft()
+          let numbers = unsafe try self.variant(index, block, bench)
           for row in block.rows {
             unsafe self.context.kernels.addColumnSquares(
               self.precision, numbers.at(row, block.columns.lowerBound),
@@ -78,7 +78,7 @@ extension TensorMerge {
         }
       })
     try line.run(report: report)
-    return try factors(sums, count: window.columns.count, magnitude, benches[0])
+    return try factors(sums, count: window.columns.count, magnitude, crew.benches[0])
   }
 
   /// m / ‖V‖ of each sum of squares.
@@ -99,30 +99,30 @@ extension TensorMerge {
 
   /// Groups of rows, each row summed from its first column to its last by one thread.
   private func rowFactors(
-    _ index: Int, _ window: Window, _ magnitude: TensorBytes, _ benches: [Workbench],
+    _ index: Int, _ window: Window, _ magnitude: TensorBytes, _ crew: Crew,
     _ report: (Int) throws(MergingError) -> Void
   ) throws(MergingError) -> DoraFactors {
-    let width = precision.panelWidth, lanes = SquareLanes.count
+    let width = precision.panelWidth
+    let lanes = SquareLanes.count
     let capacity = min(blockCapacity, context.budget.tileByteCount / sourceByteCount)
     let height = max(1, min(8 * Packing.leftRows, capacity / width))
     let blockWidth = max(width, capacity / height / width * width)
     let sums = Buffer(byteCount: window.rows.count * 8)
-    let squares = benches.map { _ in Buffer(byteCount: height * lanes * 8) }
     let line = TileLine(
-      count: (window.rows.count + height - 1) / height, threads: benches.count,
-      prepare: { (thread, group) throws(MergingError) in
+      count: (window.rows.count + height - 1) / height, crew,
+      prepare: { (bench, group) throws(MergingError) in
         let first = window.rows.lowerBound + group * height
         let part = Window(
           rows: first..<min(window.rows.upperBound, first + height), columns: window.columns)
-        let own = unsafe squares[thread].bytes.baseAddress!.assumingMemoryBound(to: Double.self)
-        unsafe own.initialize(repeating: 0, count: height * lanes)
+        let squares = Buffer(byteCount: height * lanes * 8)
+        let own = unsafe squares.bytes.baseAddress!.assumingMemoryBound(to: Double.self)
         // Blocks end where panels end, so that only the first begins inside of one.
         let lead = Window(
           rows: part.rows, columns: self.aligned(part.columns.lowerBound)..<part.columns.upperBound)
-        benches[thread].forgetLeft()
+        bench.forgetLeft()
         try lead.eachBlock(height: height, width: blockWidth) { (whole, _) throws(MergingError) in
           let block = whole.shared(with: part)!
-          let numbers = unsafe try self.variant(index, block, benches[thread])
+          let numbers = unsafe try self.variant(index, block, bench)
           for row in block.rows {
             unsafe self.context.kernels.addRowSquares(
               self.precision, numbers.at(row, block.columns.lowerBound),
@@ -138,6 +138,6 @@ extension TensorMerge {
         }
       })
     try line.run(report: report)
-    return try factors(sums, count: window.rows.count, magnitude, benches[0])
+    return try factors(sums, count: window.rows.count, magnitude, crew.benches[0])
   }
 }

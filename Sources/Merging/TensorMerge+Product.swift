@@ -11,7 +11,8 @@ extension TensorMerge {
     _ product: LowRank, of update: Int, _ part: Window, to value: BlockNumbers, scale: Double,
     _ bench: Workbench
   ) throws(MergingError) {
-    let rank = product.rank, width = precision.panelWidth
+    let rank = product.rank
+    let width = precision.panelWidth
     guard rank <= longestRank else {
       return try unsafe addLong(product, of: update, part, to: value, scale: scale, bench)
     }
@@ -47,7 +48,9 @@ extension TensorMerge {
     _ product: LowRank, of update: Int, _ part: Window, to value: BlockNumbers, scale: Double,
     _ bench: Workbench
   ) throws(MergingError) {
-    let size = precision.byteCount, width = precision.panelWidth, across = part.columns.count
+    let size = precision.byteCount
+    let width = precision.panelWidth
+    let across = part.columns.count
     let sums = unsafe bench.sums.bytes.baseAddress!
     unsafe sums.initializeMemory(as: UInt8.self, repeating: 0, count: part.elementCount * size)
     // An eighth of the longest, so that several panels and groups of rows share each load.
@@ -55,7 +58,8 @@ extension TensorMerge {
     let rowsAtOnce = bench.budget.leftByteCount / size / piece / Packing.leftRows * Packing.leftRows
     let columnsAtOnce = bench.budget.segmentByteCount / size / piece / width * width
     let first = part.columns.lowerBound
-    let segment = unsafe bench.segment.bytes.baseAddress!, left = unsafe bench.left.bytes.baseAddress!
+    let segment = unsafe bench.segment.bytes.baseAddress!
+    let left = unsafe bench.left.bytes.baseAddress!
     bench.forgetLeft()
     for rank in stride(from: 0, to: product.rank, by: piece) {
       let ranks = rank..<min(product.rank, rank + piece)
@@ -126,13 +130,14 @@ extension TensorMerge {
     try unsafe context.load(part, precision, to: target, bench)
   }
 
-  /// Packs columns of the tensor (not of the window) of an update's right factor, from the panel that
-  /// holds the first.
+  /// Packs columns of the tensor (not of the window) of an update's right factor, from the panel
+  /// that holds the first.
   func loadRight(
     _ update: Int, columns: Range<Int>, ranks: Range<Int>, to target: UnsafeMutableRawPointer,
     _ bench: Workbench
   ) throws(MergingError) {
-    let window = recipe.updates[update].window, width = precision.panelWidth
+    let window = recipe.updates[update].window
+    let width = precision.panelWidth
     let part = FactorPart(
       factor: product(of: update)!.right, rows: ranks,
       columns: columns.shifted(by: -window.columns.lowerBound),

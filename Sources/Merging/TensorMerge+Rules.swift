@@ -37,7 +37,8 @@ extension TensorMerge {
       case .dora:
         try unsafe applyDora(index, part, to: value, bench)
       case .add(let tensor, let scale):
-        let kernels = context.kernels, precision = precision
+        let kernels = context.kernels
+        let precision = precision
         try unsafe eachRun(of: tensor, update.window, part, value, bench) { numbers, at, count in
           unsafe kernels.addScaled(precision, at, numbers, scale: scale, count: count)
         }
@@ -82,7 +83,8 @@ extension TensorMerge {
   ) throws(MergingError) {
     let isOneRun =
       unsafe part.columns == window.columns && part.columns == value.block.columns
-    let runs = isOneRun ? 1 : part.rows.count, count = part.elementCount / runs
+    let runs = isOneRun ? 1 : part.rows.count
+    let count = part.elementCount / runs
     for run in 0..<runs {
       let row = part.rows.lowerBound + run
       let first =

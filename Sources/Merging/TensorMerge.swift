@@ -1,5 +1,6 @@
 // One tensor from its source to its output bytes. Numbers follow contract `f32-once` (Float64 where
-// the base is F64): widen exactly, apply the updates in order to a value kept in Float32, round once.
+// the base is F64): widen exactly, apply the updates in order to a value kept in Float32, round
+// once.
 //
 // Blocks are worked on whole: source → value, updates in order, value → output. A block's value has
 // no gaps between its rows. All threads share this object and change nothing of it while tiles run.
@@ -61,7 +62,8 @@ final class TensorMerge {
 
   /// The longest rank whose factors are packed whole; a longer one is summed in pieces.
   var longestRank: Int {
-    let budget = context.budget, size = precision.byteCount
+    let budget = context.budget
+    let size = precision.byteCount
     return min(
       budget.leftByteCount / size / Packing.leftRows,
       budget.segmentByteCount / size / precision.panelWidth)
@@ -73,12 +75,14 @@ final class TensorMerge {
     return panelByteCount(of: update) <= context.budget.panelByteCount
   }
 
-  /// True where an update's factors come from a pass of their own: norms of columns always, norms of
-  /// rows where a block cannot hold whole rows or where another pass needs them.
+  /// True where an update's factors come from a pass of their own: norms of columns always, norms
+  /// of rows where a block cannot hold whole rows or where another pass needs them.
   func needsPass(_ update: Int) -> Bool {
     guard case .dora(_, _, let axis, _) = recipe.updates[update].rule else { return false }
     return axis == .column || !hasWholeRows
-      || recipe.updates.contains { if case .dora(_, _, .column, _) = $0.rule { true } else { false } }
+      || recipe.updates.contains {
+        if case .dora(_, _, .column, _) = $0.rule { true } else { false }
+      }
   }
 
   private var hasWholeRows: Bool {
@@ -108,7 +112,9 @@ final class TensorMerge {
   /// Groups tiles so that the right factors they need fit; false where one does not.
   private func span() -> Bool {
     spans = []
-    var start = 0, held: [Int] = [], left = context.budget.panelByteCount
+    var start = 0
+    var held: [Int] = []
+    var left = context.budget.panelByteCount
     var holdsAll = true
     for tile in 0..<grid.count {
       let wanted = recipe.updates.indices.filter {
@@ -137,7 +143,8 @@ final class TensorMerge {
   }
 
   private func shapeBlocks(holdsAll: Bool) {
-    let width = precision.panelWidth, columns = grid.columnsAtOnce
+    let width = precision.panelWidth
+    let columns = grid.columnsAtOnce
     let hasProduct = recipe.updates.indices.contains { product(of: $0) != nil }
     let hasRowNorms = recipe.updates.indices.contains {
       if case .dora(_, _, .row, _) = recipe.updates[$0].rule { !needsPass($0) } else { false }
@@ -146,8 +153,8 @@ final class TensorMerge {
       blockColumns = columns
       blockRows = blockCapacity / max(1, columns)
     } else {
-      // With held factors a block of a quarter of a megabyte keeps to the second cache; else as many
-      // rows as there are share each packing of a factor.
+      // With held factors a block of a quarter of a megabyte keeps to the second cache; else as
+      // many rows as there are share each packing of a factor.
       let capacity = holdsAll ? min(blockCapacity, 1 << 16) : blockCapacity
       let most = holdsAll ? 8 * Packing.leftRows : max(1, capacity / width)
       let rows = max(1, min(grid.rowsAtOnce, most, capacity / width))

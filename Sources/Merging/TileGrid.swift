@@ -16,7 +16,8 @@ struct TileGrid: Equatable {
     self.columns = columns
     if columns <= elementCount {
       let fitting = elementCount / max(1, columns)
-      rowsAtOnce = fitting < Packing.leftRows ? fitting : fitting / Packing.leftRows * Packing.leftRows
+      rowsAtOnce =
+        fitting < Packing.leftRows ? fitting : fitting / Packing.leftRows * Packing.leftRows
       columnsAtOnce = columns
     } else {
       rowsAtOnce = 1
@@ -32,7 +33,8 @@ struct TileGrid: Equatable {
 
   /// Tiles in file order.
   subscript(tile: Int) -> Window {
-    let row = tile / acrossCount * rowsAtOnce, column = tile % acrossCount * columnsAtOnce
+    let row = tile / acrossCount * rowsAtOnce
+    let column = tile % acrossCount * columnsAtOnce
     return Window(
       rows: row..<min(rows, row + rowsAtOnce),
       columns: column..<min(columns, column + columnsAtOnce))
@@ -44,13 +46,14 @@ extension Window {
 
   /// What two windows share; nil where that is nothing.
   func shared(with other: Window) -> Window? {
-    let rows = rows.clamped(to: other.rows), columns = columns.clamped(to: other.columns)
+    let rows = rows.clamped(to: other.rows)
+    let columns = columns.clamped(to: other.columns)
     guard !rows.isEmpty, !columns.isEmpty else { return nil }
     return Window(rows: rows, columns: columns)
   }
 
-  /// Calls the body for each block of at most `height` × `width`, row by row of blocks; `newRows` is
-  /// true for the first block of such a row.
+  /// Calls the body for each block of at most `height` × `width`, row by row of blocks; `newRows`
+  /// is true for the first block of such a row.
   func eachBlock(
     height: Int, width: Int,
     _ body: (_ block: Window, _ newRows: Bool) throws(MergingError) -> Void

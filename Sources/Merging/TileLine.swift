@@ -1,67 +1,83 @@
-// Tiles on their way: each is prepared on any thread, then passes a gate in tile order, then is stored
-// while the next ones are prepared and pass. What is done at the gate sees the same order for any
-// number of threads; that is where digests are taken.
+// Tiles on their way: each is prepared on any thread, then passes a gate in tile order, then is
+// stored while the next ones are prepared and pass. What is done at the gate sees the same order
+// for any number of threads; that is where digests are taken.
 import Dispatch
+import Planning
 
-/// Runs the tiles of one tensor on a fixed number of threads, the caller's among them.
+/// The threads of a job: the caller's and a queue for each further one, every one with a workbench.
+final class Crew {
+  let benches: [Workbench]
+  /// Serial, so that each has a thread whatever else the process is waiting for.
+  fileprivate let queues: [DispatchQueue]
+
+  init(_ budget: TileBudget) {
+    benches = (0..<budget.threads).map { _ in Workbench(budget) }
+    queues = benches.dropFirst().map { _ in DispatchQueue(label: "merging") }
+  }
+}
+
+/// Runs the tiles of one tensor on a crew.
 ///
-/// Unchecked: `next` and `failure` are read and written under `lock`, the closures
-/// touch the thread's own workbench, and what they share they touch at the gate alone.
+/// Unchecked: `next` and `failure` are read and written under `lock`, the closures touch their own
+/// workbench, and what they share they touch at the gate alone.
 final class TileLine: @unchecked Sendable {
   private let count: Int
-  private let threads: Int
-  private let prepare: (_ thread: Int, _ tile: Int) throws(MergingError) -> Void
-  private let pass: (_ thread: Int, _ tile: Int) -> Void
-  private let store: (_ thread: Int, _ tile: Int) throws(MergingError) -> Void
+  private let crew: Crew
+  private let prepare: (_ bench: Workbench, _ tile: Int) throws(MergingError) -> Void
+  private let pass: (_ bench: Workbench, _ tile: Int) -> Void
+  private let store: (_ bench: Workbench, _ tile: Int) throws(MergingError) -> Void
   private let lock = DispatchSemaphore(value: 1)
-  /// Tile t waits at gate t mod threads. No two tiles wait at one gate: a thread takes the next tile
-  /// only when its last one has passed.
+  /// Tile t waits at gate t modulo their number. No two tiles wait at one gate: a thread takes the
+  /// next tile only when its last one has passed.
   private let gates: [DispatchSemaphore]
   private var next = 0
   private var failure: MergingError?
 
+  /// `prepare` runs at any time, `pass` in tile order and never twice at once, `store` after it.
   init(
-    count: Int, threads: Int,
-    prepare: @escaping (_ thread: Int, _ tile: Int) throws(MergingError) -> Void,
-    pass: @escaping (_ thread: Int, _ tile: Int) -> Void = { _, _ in },
-    store: @escaping (_ thread: Int, _ tile: Int) throws(MergingError) -> Void = {
+    count: Int, _ crew: Crew,
+    prepare: @escaping (_ bench: Workbench, _ tile: Int) throws(MergingError) -> Void,
+    pass: @escaping (_ bench: Workbench, _ tile: Int) -> Void = { _, _ in },
+    store: @escaping (_ bench: Workbench, _ tile: Int) throws(MergingError) -> Void = {
       (_, _) throws(MergingError) in
     }
   ) {
     self.count = count
-    self.threads = max(1, min(threads, count))
+    self.crew = crew
     self.prepare = prepare
     self.pass = pass
     self.store = store
-    gates = (0..<max(1, min(threads, count))).map { _ in DispatchSemaphore(value: 0) }
+    gates = (0..<max(1, min(crew.benches.count, count))).map { _ in DispatchSemaphore(value: 0) }
   }
 
-  /// Runs all tiles. After each of its own tiles the caller's thread calls `report`: that tile and all
-  /// before it have passed. Its failure, or the first of a tile in tile order, ends the run.
+  /// Runs all tiles. After each of its own tiles the caller's thread calls `report`: that tile and
+  /// all before it have passed. Its failure, or the first of a tile in tile order, ends the run.
   func run(report: (_ tile: Int) throws(MergingError) -> Void) throws(MergingError) {
     guard count > 0 else { return }
     gates[0].signal()
     let group = DispatchGroup()
-    for thread in 1..<max(1, threads) {
-      DispatchQueue.global().async(group: group) { self.work(thread) { (_) throws(MergingError) in } }
+    for thread in 1..<max(1, gates.count) {
+      crew.queues[thread - 1].async(group: group) {
+        self.work(self.crew.benches[thread]) { (_) throws(MergingError) in }
+      }
     }
-    work(0, report: report)
+    work(crew.benches[0], report: report)
     group.wait()
     if let failure { throw failure }
   }
 
-  private func work(_ thread: Int, report: (Int) throws(MergingError) -> Void) {
+  private func work(_ bench: Workbench, report: (Int) throws(MergingError) -> Void) {
     while let tile = take() {
       var mine: MergingError?
-      do throws(MergingError) { try prepare(thread, tile) } catch { mine = error }
-      gates[tile % threads].wait()
+      do throws(MergingError) { try prepare(bench, tile) } catch { mine = error }
+      gates[tile % gates.count].wait()
       if let mine { fail(mine) }
       let isOn = !hasFailed
-      if isOn { pass(thread, tile) }
-      gates[(tile + 1) % threads].signal()
+      if isOn { pass(bench, tile) }
+      gates[(tile + 1) % gates.count].signal()
       guard isOn else { continue }
       do throws(MergingError) {
-        try store(thread, tile)
+        try store(bench, tile)
         try report(tile)
       } catch { fail(error) }
     }

@@ -1,5 +1,5 @@
-// The buffers of one thread. Each is made when it is first needed, at its full size, and used again
-// for every tile of every tensor: nothing is allocated on the way.
+// The buffers of one thread. Each is made when it is first needed and used again for every tile of
+// every tensor: nothing is allocated on the way.
 import Planning
 import Storage
 
@@ -9,9 +9,34 @@ final class Workbench {
 
   init(_ budget: TileBudget) { self.budget = budget }
 
-  /// A tile as read, and as it will be written.
-  private(set) lazy var source = Buffer(byteCount: budget.tileByteCount)
-  private(set) lazy var output = Buffer(byteCount: budget.tileByteCount)
+  private var source: Buffer?
+  private var output: Buffer?
+
+  /// Room for a tile as read, the same until a larger one is asked for.
+  func sourceBytes(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+    unsafe room(byteCount, in: &source)
+  }
+
+  /// Room for a tile as it will be written.
+  func outputBytes(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+    unsafe room(byteCount, in: &output)
+  }
+
+  /// Most tiles are of the streaming size or below; the budget's full size is for those that are
+  /// not.
+  private func room(
+    _ byteCount: Int, in buffer: inout Buffer?
+  ) -> UnsafeMutableRawBufferPointer {
+    invariant(byteCount <= max(64, budget.tileByteCount), "a tile of \(byteCount) bytes")
+    if let buffer, unsafe buffer.bytes.count >= byteCount {
+      return unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<byteCount])
+    }
+    let stream = min(budget.tileByteCount, TileBudget.streamByteCount)
+    let larger = Buffer(byteCount: byteCount <= stream ? stream : budget.tileByteCount)
+    buffer = larger
+    return unsafe UnsafeMutableRawBufferPointer(rebasing: larger.bytes[..<byteCount])
+  }
+
   /// The block being worked on, its rows without a gap.
   private(set) lazy var value = Buffer(byteCount: budget.blockByteCount)
   /// DoRA's V, or the base again where a result is not finite.

@@ -104,7 +104,8 @@ package enum MessagingError: Error, Equatable {
     case .inUse(let path): "another process listens on \(path); stop it or give another path"
     case .listen(let endpoint, let code): "cannot listen on \(endpoint): \(Self.text(of: code))"
     case .connect(let endpoint, let code):
-      "cannot connect to \(endpoint): \(Self.text(of: code)); tcp://HOST:PORT or ipc://PATH expected"
+      "cannot connect to \(endpoint): \(Self.text(of: code)); "
+        + "tcp://HOST:PORT or ipc://PATH expected"
     case .socket(let code): "cannot make a ZeroMQ socket: \(Self.text(of: code))"
     case .noEncryption:
       "the installed libzmq cannot encrypt; install a libzmq built with libsodium (CURVE)"

@@ -1,7 +1,8 @@
 // Steps for stacked expert parameters. The runtime holds one 3-D parameter P (experts, d1, d2); the
 // disk holds it too, or one matrix per expert and part. Which way round the pair lies changed with
 // PEFT's versions; shapes decide where they can, a sibling of the same adapter or the version where
-// they cannot. Source: PEFT `tuners/lora/layer.py` ParamWrapper; transformers `conversion_mapping.py`.
+// they cannot. Source: PEFT `tuners/lora/layer.py` ParamWrapper; transformers
+// `conversion_mapping.py`.
 import Adapters
 import Checkpoints
 import Safetensors

@@ -47,7 +47,8 @@ extension AdapterResolver {
   private func weightStep(
     _ module: AdapterModule, _ name: String, _ scale: LoRAConfig.Scale, isShared: Bool
   ) -> Step {
-    Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
+    Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
+      draft throws(PlanningError) in
       let (product, axis) = try self.product(module, draft)
       if draft.shape.count > 2 { draft.columns = product.columns }
       var names = [module.a.name, module.b.name]

@@ -1,6 +1,7 @@
 // Adapter names come from the model class the adapter was trained with, base names from whoever
-// exported the checkpoint. A naming is one rule that maps every adapter path to the base's spelling:
-// whole leading segments are exchanged, never parts of names. It is taken only if it fits them all.
+// exported the checkpoint. A naming is one rule that maps every adapter path to the base's
+// spelling: whole leading segments are exchanged, never parts of names. It is taken only if it fits
+// them all.
 
 /// Exchanges leading segments of module paths; the first pair that fits a path counts.
 struct Naming: Equatable {

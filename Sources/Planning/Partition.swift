@@ -1,7 +1,8 @@
 // Which tensors share an output shard. Depends on names, sizes and options alone, never on workers.
 //
 // A unit is a layer: all tensors whose names agree up to their first number
-// (`model.layers.12.…`). Tensors without a number are units of their own, at their place in the base.
+// (`model.layers.12.…`). Tensors without a number are units of their own, at their place in the
+// base.
 import Safetensors
 
 enum Partition {
@@ -46,8 +47,8 @@ enum Partition {
     return Key(prefix: name[...], number: -1)
   }
 
-  /// Fills shards of nearly equal size with whole units; only a unit above the limit is cut, between
-  /// tensors.
+  /// Fills shards of nearly equal size with whole units; only a unit above the limit is cut,
+  /// between tensors.
   private static func balance(
     _ units: [[Int]], _ recipes: [TensorRecipe], _ limit: Int64
   ) -> [[Int]] {

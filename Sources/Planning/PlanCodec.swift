@@ -19,8 +19,8 @@
 //   ]}
 //
 // `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype, row stride, column
-// stride]; a role is an adapter's index or -1 for the base. Doubles are the shortest text that reads
-// back to the same bits.
+// stride]; a role is an adapter's index or -1 for the base. Doubles are the shortest text that
+// reads back to the same bits.
 package import OrderedJSON
 package import Storage
 

@@ -1,5 +1,5 @@
-// From headers to the whole merge on paper. Reads no weight and writes nothing: an adapter that does
-// not fit is refused here, before anything has happened.
+// From headers to the whole merge on paper. Reads no weight and writes nothing: an adapter that
+// does not fit is refused here, before anything has happened.
 package import Adapters
 package import Checkpoints
 import OrderedJSON

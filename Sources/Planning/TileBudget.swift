@@ -4,8 +4,9 @@
 /// Sizes of everything a merge allocates.
 ///
 /// Half of the limit goes to buffers; the rest is for the runtime, the page tables and the slice of
-/// the plan. Two fifths of the buffers hold packed right factors, shared by all threads; the rest is
-/// divided among the threads.
+/// the plan. Two fifths of the buffers hold packed right factors, shared by all threads; the rest
+/// is divided among the threads. On top come the norms of a DoRA tensor: at most 16 bytes a column
+/// (or row) of the one being merged.
 package struct TileBudget: Equatable, Sendable {
   package var threads: Int
   /// Packed right factors that stay in memory while the tiles of a tensor pass by.

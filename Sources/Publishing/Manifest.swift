@@ -1,5 +1,5 @@
-// shardweld.json: what an output was made of and what each byte of it must be. No time, host or path
-// is in it: the same merge writes the same manifest.
+// shardweld.json: what an output was made of and what each byte of it must be. No time, host or
+// path is in it: the same merge writes the same manifest.
 import OrderedJSON
 package import Planning
 package import Safetensors

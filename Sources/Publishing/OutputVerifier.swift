@@ -1,6 +1,6 @@
 // `shardweld verify OUTPUT`: every byte of a finished output against its manifest, long after the
-// merge and wherever it was copied to. The small files first, then the shards in order; in blocks, so
-// that memory does not grow with the output.
+// merge and wherever it was copied to. The small files first, then the shards in order; in blocks,
+// so that memory does not grow with the output.
 import Ledger
 import OrderedJSON
 import Planning

@@ -221,8 +221,8 @@ extension Publication {
     guard isEmpty || overwrite else { throw .outputExists(path: output) }
   }
 
-  /// Gives publish/ the output's name; what has it takes publish/'s, or that of `replaced` where the
-  /// file system cannot swap.
+  /// Gives publish/ the output's name; what has it takes publish/'s, or that of `replaced` where
+  /// the file system cannot swap.
   private func giveName(overwrite: Bool) throws(PublishingError) {
     let isDone = try PublishingError.wrapping { () throws(StorageError) in
       do throws(StorageError) {

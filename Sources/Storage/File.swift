@@ -1,5 +1,5 @@
-// An open file. Owned by one scope, closed when that scope ends; offsets are explicit, so a file may
-// be read by several threads at once. Writers must `close()` themselves: a close can fail.
+// An open file. Owned by one scope, closed when that scope ends; offsets are explicit, so a file
+// may be read by several threads at once. Writers must `close()` themselves: a close can fail.
 import CLinux
 import Glibc
 
@@ -127,8 +127,8 @@ package struct File: ~Copyable {
     }
   }
 
-  /// Returns once the file's bytes and size survive a power cut. Never retried: after a failed flush
-  /// the file is lost and must be written anew.
+  /// Returns once the file's bytes and size survive a power cut. Never retried: after a failed
+  /// flush the file is lost and must be written anew.
   package func flush() throws(StorageError) {
     guard fsync(descriptor) == 0 else { throw .last(.flush, path, errno: errno) }
   }

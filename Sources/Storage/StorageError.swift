@@ -40,7 +40,8 @@ package enum StorageError: Error, Equatable {
         + "the file is truncated or changed while it was read"
     case .noSpace(let path, let needed):
       needed > 0
-        ? "no space left for \(path): \(needed) bytes are needed; free some and run the command again"
+        ? "no space left for \(path): \(needed) bytes are needed; "
+          + "free some and run the command again"
         : "no space left for \(path); free some and run the command again"
     case .notAFile(let path): "\(path) is not a plain file"
     case .exists(let path): "\(path) exists already"

@@ -1,5 +1,5 @@
-// The machine's hands: the link to the coordinator, the clock, signals and the merge thread. Runs on
-// the thread that calls it until the worker has to go.
+// The machine's hands: the link to the coordinator, the clock, signals and the merge thread. Runs
+// on the thread that calls it until the worker has to go.
 import Dispatch
 package import Messaging
 import Planning

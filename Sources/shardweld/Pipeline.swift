@@ -37,7 +37,9 @@ enum Pipeline {
       // verify: the bytes on the device are the bytes that were computed.
       if flags.verify == .readback {
         let back = try wrap(CommandError.merging) { () throws(MergingError) in
-          try ReadBack.run(path, algorithm: flags.digest, dropCache: true) { _ in tell("reading back", 0) }
+          try ReadBack.run(path, algorithm: flags.digest, dropCache: true) { _ in
+            tell("reading back", 0)
+          }
         }
         guard back.digest == merged.digest else {
           throw .failed("\(path) reads back as \(back.digest), written was \(merged.digest)")

@@ -142,7 +142,7 @@ func `switches and members that cannot be merged are refused by name`(
   (#"[1]"#, #"a: "(the file)" must be an object; correct the file or save the adapter again"#),
   (
     #"{"peft_type": "LORA", "r": 8, "r": 4, "lora_alpha": 1}"#,
-    #"a is not valid JSON: key "r" stands twice, again at byte 28"#
+    #"a is not valid JSON: key "r" stands twice, again at byte 30"#
   ),
 ])
 func `configs that are no LoRA config are refused`(text: String, expected: String) {

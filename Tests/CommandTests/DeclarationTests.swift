@@ -180,7 +180,7 @@ struct DeclarationTests {
         ["--memory-limit", "5G"],
         "flag --memory-limit is a size such as 256MB, 5GB, 1GiB or plain bytes, not \"5G\""
       ),
-      (["--workers", "0"], "flag --workers is a whole number from 1 to 4096, not \"0\""),
+      (["--workers", "-1"], "flag --workers is a whole number from 0 to 4096, not \"-1\""),
       (["--threads", "two"], "flag --threads is a whole number from 1 to 1024, not \"two\""),
       (
         ["--adapter", "A=0,7"],

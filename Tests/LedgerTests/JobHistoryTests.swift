@@ -49,7 +49,10 @@ struct JobHistoryTests {
     let path = merge.folder.journal(1)
     try WholeFile.write(
       WholeFile.read(path) + Array("{\"time\":1,\"kind\":\"to".utf8), to: path)
-    #expect(try JobHistory.read(merge.folder).journal.map(\.kind) == ["first", "second"])
+    let history = try JobHistory.read(merge.folder)
+    #expect(history.journal.map(\.kind) == ["first", "second"])
+    #expect(history.epoch == 2)
+    #expect(history.currentStart == 1)
   }
 
   @Test func `deleting the journal loses nothing`() throws {
@@ -64,6 +67,7 @@ struct JobHistoryTests {
     }
     let history = try JobHistory.read(merge.folder)
     #expect(history.journal.isEmpty)
+    #expect(history.epoch == 1 && history.currentStart == 0)
     #expect(history.committed.count == 1)
     let ledger = try merge.open()
     #expect(ledger.committed.count == 1)

@@ -78,7 +78,7 @@ func `an address that only a server can have is refused to a worker`(text: Strin
   let scratch = try ScratchFolder()
   #expect(
     listenSentence("ipc://\(scratch.path)/no/s")
-      == "\(scratch.path)/no does not exist; make keys with: shardweld keygen DIR")
+      == "cannot listen on ipc://\(scratch.path)/no/s: No such file or directory")
 }
 
 @Test func `a file at a socket's path stays and is named`() throws {

@@ -65,7 +65,7 @@ struct Command {
     let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     var arguments = unsafe ([program] + words).map { unsafe strdup($0) } + [nil]
     var settings = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
-    defer { for unsafe text in unsafe arguments + settings { unsafe free(text) } }
+    defer { unsafe (arguments + settings).forEach { unsafe free($0) } }
     var processID: pid_t = 0
     let code = unsafe posix_spawn(
       &processID, program, &actions, nil, &arguments, &settings)

@@ -30,7 +30,8 @@ struct ReferenceAdapter {
     let config = try JSONDecoder().decode(Config.self, from: bytes)
     let tensors = try GoldenCheckpoint(folder).tensors
     for (name, a) in tensors where name.hasSuffix(".lora_A.weight") {
-      let module = String(name.dropFirst("base_model.model.".count).dropLast(".lora_A.weight".count))
+      let module = String(
+        name.dropFirst("base_model.model.".count).dropLast(".lora_A.weight".count))
       let b = tensors["base_model.model.\(module).lora_B.weight"]!
       let rank = try Self.value(config.rank_pattern, module) ?? config.r
       let alpha = try Self.value(config.alpha_pattern, module) ?? config.lora_alpha

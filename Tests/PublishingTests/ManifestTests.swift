@@ -35,7 +35,7 @@ struct ManifestTests {
       ])
     let tensor = manifest.shards[0].tensors[0]
     #expect(tensor.name == "z.weight")
-    #expect(tensor.updates == [.init(adapter: 0, text: "alpha 16 / r 8")])
+    #expect(tensor.updates == [.init(adapter: 0, text: "add × 1.0 (alpha 16 / r 8) from b")])
     #expect(tensor.sourceDigest == Digest.xxh3("source z.weight").description)
     #expect(manifest.shards[0].tensors[1].updates.isEmpty)
   }

@@ -1,6 +1,7 @@
 import Coordination
 import Messaging
 import Planning
+import TestSupport
 import Working
 
 extension SimulatedCluster {

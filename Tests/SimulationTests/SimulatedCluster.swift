@@ -5,6 +5,7 @@ import Coordination
 import Messaging
 import Planning
 import Storage
+import TestSupport
 import Working
 
 struct SimulatedCluster {

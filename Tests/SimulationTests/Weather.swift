@@ -1,3 +1,5 @@
+import TestSupport
+
 /// What one seed does to its cluster: each seed draws its own subset of troubles.
 struct Weather {
   var workers: Int

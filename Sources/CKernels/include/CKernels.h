@@ -17,11 +17,11 @@
 /// Element types in files, in the order of the tables below.
 enum { ck_bf16 = 0, ck_f16 = 1, ck_f32 = 2, ck_f64 = 3 };
 
-/// A tile of the low-rank product: rows × columns of `value`, whose rows lie `stride` elements apart.
+/// A tile of the low-rank product: rows × columns of `value`, its rows `stride` elements apart.
 ///
 /// `left` is packed [row group][rank][CK_LEFT_ROWS], groups `left_group` elements apart; `right` is
-/// packed [panel][rank][panel width], panels `right_panel` elements apart. The first `skip` columns of
-/// the first panel lie before the tile. Padding is read but never shows in `value`.
+/// packed [panel][rank][panel width], panels `right_panel` elements apart. The first `skip` columns
+/// of the first panel lie before the tile. Padding is read but never shows in `value`.
 struct ck_product {
   void *value;
   size_t stride;
@@ -35,8 +35,8 @@ struct ck_product {
 /// The loops of one set.
 struct ck_table;
 
-/// The table of a set by name (plain, avx2, avx512, neon), or NULL where this CPU lacks it or no set
-/// has that name.
+/// The table of a set by name (plain, avx2, avx512, neon), or NULL where this CPU lacks it or no
+/// set has that name.
 const struct ck_table *_Nullable ck_named(const char *name);
 /// The value of SHARDWELD_INSTRUCTION_SET, or NULL where it is not set.
 const char *_Nullable ck_requested(void);

@@ -1,5 +1,5 @@
-// SIGINT, SIGTERM and SIGHUP as something to poll for. Blocked, not handled: no code of ours runs in
-// a signal's context, and no call is interrupted.
+// SIGINT, SIGTERM and SIGHUP as something to poll for. Blocked, not handled: no code of ours runs
+// in a signal's context, and no call is interrupted.
 import CLinux
 import Glibc
 import Storage

@@ -1,5 +1,5 @@
-// Wakes a loop that waits in `Poll.wait`: an eventfd, which counts, never blocks the waker and needs
-// no memory (an inproc socket would need all three to be thought about).
+// Wakes a loop that waits in `Poll.wait`: an eventfd, which counts, never blocks the waker and
+// needs no memory (an inproc socket would need all three to be thought about).
 import CLinux
 import Glibc
 import Storage

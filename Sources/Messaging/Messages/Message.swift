@@ -1,6 +1,6 @@
-// The words that coordinator and workers exchange. Pure values; `MessageCodec` turns them into bytes.
-// ZeroMQ may lose, repeat and (across reconnects) reorder them, so every handler is idempotent on
-// (job, attempt) and everything that matters is resent until answered.
+// The words that coordinator and workers exchange. Pure values; `MessageCodec` turns them into
+// bytes. ZeroMQ may lose, repeat and (across reconnects) reorder them, so every handler is
+// idempotent on (job, attempt) and everything that matters is resent until answered.
 package import Planning
 
 /// What a worker can be asked to do with a job.

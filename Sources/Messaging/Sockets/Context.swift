@@ -1,6 +1,6 @@
 // libzmq's contexts: one per process, never terminated (ending one while another encrypts crashes
-// libzmq 4.3.4, its bug 4242). The address of the handler that authorises belongs to a context, so a
-// process with several routers at a time, which only tests have, gets one more for each.
+// libzmq 4.3.4, its bug 4242). The address of the handler that authorises belongs to a context, so
+// a process with several routers at a time, which only tests have, gets one more for each.
 import CZeroMQ
 import Glibc
 import Storage

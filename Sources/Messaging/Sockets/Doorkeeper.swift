@@ -3,12 +3,16 @@
 // routing id, mechanism, then the client's key of 32 bytes. Reply: version, request id, status,
 // text, user id, metadata. The user id, the key's Z85, comes back to us on every message's part.
 import CZeroMQ
+import Synchronization
 
 /// Admits the keys of an allow-list, and nothing else whatever the request looks like.
 struct Doorkeeper: ~Copyable {
-  /// Without a domain *and* its enforcement a server without a doorkeeper admits everybody.
-  static let domain = "merge"
   private static let endpoint = "inproc://zeromq.zap.01"
+  private static let count = Atomic<UInt64>(0)
+
+  /// What the server's socket must carry, enforced: without both, libzmq admits everybody where no
+  /// doorkeeper is. Of its own, because a server that is closing may still ask the next doorkeeper.
+  let domain: String
 
   /// Where the server's socket must be made: no other doorkeeper is there.
   let context: Context
@@ -24,6 +28,7 @@ struct Doorkeeper: ~Copyable {
       throw error
     }
     self.context = context
+    domain = "merge-\(Self.count.add(1, ordering: .relaxed).newValue)"
   }
 
   deinit {
@@ -37,8 +42,12 @@ struct Doorkeeper: ~Copyable {
     let parts = request.map(\.bytes)
     let requestID = parts.count > 1 ? parts[1] : []
     let address = parts.count > 3 ? Self.clean(parts[3]) : ""
-    guard parts.count == 7, parts[0] == Array("1.0".utf8), parts[2] == Array(Self.domain.utf8),
-      parts[5] == Array("CURVE".utf8), let key = PublicKey(rawBytes: parts[6])
+    if parts.count > 2, parts[2] != Array(domain.utf8) {
+      reply(requestID, status: "400", text: "another server's", userID: "")
+      return .elsewhere
+    }
+    guard parts.count == 7, parts[0] == Array("1.0".utf8), parts[5] == Array("CURVE".utf8),
+      let key = PublicKey(rawBytes: parts[6])
     else {
       reply(requestID, status: "400", text: "malformed request", userID: "")
       return .malformed(address: address)
@@ -56,6 +65,8 @@ struct Doorkeeper: ~Copyable {
     case admitted
     case refused(PublicKey, address: String)
     case malformed(address: String)
+    /// The question was another server's.
+    case elsewhere
   }
 
   private static func bound(_ context: Context) throws(MessagingError) -> Socket {

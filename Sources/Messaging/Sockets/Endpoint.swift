@@ -1,5 +1,5 @@
-// Addresses. ZeroMQ takes more kinds than we do, and takes what lies at a socket's path away without
-// asking; both are settled here, before it sees the address.
+// Addresses. ZeroMQ takes more kinds than we do, and takes what lies at a socket's path away
+// without asking; both are settled here, before it sees the address.
 import Glibc
 import Storage
 
@@ -76,7 +76,13 @@ enum Endpoint: Equatable {
   /// is nothing, or a socket that nobody serves any more (libzmq replaces it).
   func checkBeforeListening() throws(MessagingError) {
     guard case .ipc(let path) = self else { return }
-    try PrivateFile.checkFolder(Path.parent(path))
+    let folder = Path.parent(path)
+    do throws(MessagingError) {
+      try PrivateFile.checkFolder(folder)
+    } catch {
+      if error == .missing(path: folder) { throw .listen(endpoint: text, code: ENOENT) }
+      throw error
+    }
     var raw = stat()
     guard unsafe lstat(path, &raw) == 0 else {
       if errno == ENOENT { return }

@@ -1,6 +1,8 @@
 // The one place where a loop waits: for sockets, wake-ups and signals at once. libzmq's own
 // descriptor (ZMQ_FD) is not used: it is edge-triggered, and any call on the socket takes its edge.
 import CZeroMQ
+import Glibc
+import Storage
 
 /// Waits for links and descriptors.
 package enum Poll {
@@ -26,8 +28,9 @@ package enum Poll {
       unsafe items.append(
         zmq_pollitem_t(socket: nil, fd: descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
     }
-    // An interrupted wait is one that returns for nothing.
     let count = unsafe zmq_poll(&items, Int32(items.count), timeoutMilliseconds)
+    // An interrupted wait is one that returns for nothing.
+    invariant(count >= 0 || zmq_errno() == EINTR, "waiting failed with \(zmq_errno())")
     for link in links { link.attend() }
     return count > 0
   }

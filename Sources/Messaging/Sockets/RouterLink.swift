@@ -4,22 +4,6 @@
 import CZeroMQ
 import Storage
 
-/// The way back to the sender of a message. Good for one connection: a worker that reconnects has
-/// another, and a coordinator's next life must not remember it.
-package struct Peer: Hashable, Sendable {
-  let routingID: [UInt8]
-}
-
-/// A message and who sent it.
-package struct Incoming: Equatable, Sendable {
-  package let peer: Peer
-  /// The key that the sender proved to have; authorised when the message was taken.
-  package let key: PublicKey
-  /// The name that the allow-list gives to the key.
-  package let name: String
-  package let bytes: [UInt8]
-}
-
 /// The coordinator's side. Used by one thread, which calls `Poll.wait` in a loop: handshakes are
 /// answered there and in `receive`.
 package final class RouterLink: Link {
@@ -48,7 +32,7 @@ package final class RouterLink: Link {
     try wanted.checkBeforeListening()
     let doorkeeper = try Doorkeeper()
     let socket = try Socket(doorkeeper.context, type: ZMQ_ROUTER)
-    try Self.setOptions(socket)
+    try Self.setOptions(socket, domain: doorkeeper.domain)
     try socket.set(keys)
     let events =
       ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -136,7 +120,7 @@ package final class RouterLink: Link {
   override func attend() {
     while let answer = doorkeeper.answerNext(allowList) {
       switch answer {
-      case .admitted: break
+      case .admitted, .elsewhere: break
       case .refused(let key, let address): note(.unknownKey(key, address: address))
       case .malformed(let address): note(.malformedRequest(address: address))
       }
@@ -151,7 +135,9 @@ package final class RouterLink: Link {
     if refusals.count < Self.refusalCountMax { refusals.append(refusal) }
   }
 
-  private static func setOptions(_ socket: borrowing Socket) throws(MessagingError) {
+  private static func setOptions(
+    _ socket: borrowing Socket, domain: String
+  ) throws(MessagingError) {
     // Only both together make libzmq ask before it admits anybody; this header hides the name.
     let enforceDomain: Int32 = 93
     try setCommonOptions(socket)
@@ -159,7 +145,7 @@ package final class RouterLink: Link {
     // Hundreds of workers start at once; the default of 100 stalls them.
     try socket.set(ZMQ_BACKLOG, 4096)
     try socket.set(ZMQ_CURVE_SERVER, 1)
-    try socket.set(ZMQ_ZAP_DOMAIN, Doorkeeper.domain)
+    try socket.set(ZMQ_ZAP_DOMAIN, domain)
     try socket.set(enforceDomain, 1)
   }
 }

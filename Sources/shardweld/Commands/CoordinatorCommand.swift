@@ -6,7 +6,7 @@ enum CoordinatorCommand {
       let job = try OpenJob(flags.merge)
       let result = try WorkerRun(
         job: job, flags: flags.merge, printer: printer, log: log, signals: signals
-      ).run(endpoint: flags.listen, keys: flags.keys, announced: nil, local: nil)
+      ).run(endpoint: flags.listen, keys: flags.keys, local: nil)
       try job.close(keep: flags.merge.keepJob)
       return result
     }

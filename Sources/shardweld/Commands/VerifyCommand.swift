@@ -1,4 +1,5 @@
-// `shardweld verify`: is a merged checkpoint still what was written, and was it made of these inputs?
+// `shardweld verify`: is a merged checkpoint still what was written, and was it made of these
+// inputs?
 import Adapters
 import Merging
 import OrderedJSON

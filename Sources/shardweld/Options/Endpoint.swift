@@ -2,8 +2,8 @@
 // neither the flag nor the fault.
 
 enum Endpoint {
-  /// `tcp://HOST:PORT` (`[…]` around an IPv6 host) or `ipc://PATH`. A listener may say `*` for every
-  /// interface and for any free port; who connects must name both.
+  /// `tcp://HOST:PORT` (`[…]` around an IPv6 host) or `ipc://PATH`. A listener may say `*` for
+  /// every interface and for any free port; who connects must name both.
   static func isValid(_ text: String, isListening: Bool) -> Bool {
     if text.hasPrefix("ipc://") { return text.utf8.count > "ipc://".utf8.count }
     guard text.hasPrefix("tcp://") else { return false }

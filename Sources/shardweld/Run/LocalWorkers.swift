@@ -101,7 +101,9 @@ final class LocalWorkers: Sendable {
     let code = unsafe posix_spawn(
       &processID, program, nil, &attributes, &arguments, &environment)
     guard code == 0 else {
-      log.error("cannot start a worker: \(StorageError.refused(.open, path: program, errno: code).sentence)")
+      log.error(
+        "cannot start a worker: \(StorageError.refused(.open, path: program, errno: code).sentence)"
+      )
       return
     }
     state.withLock { _ = $0.processIDs.insert(processID) }

@@ -28,7 +28,8 @@ struct MergeResult {
     resumedByteCount = committed.values.reduce(0) { $0 + $1.byteCount }
   }
 
-  func progress(phase: String, byteCount: Int64, jobsDone: Int = 0, workers: Int? = nil) -> Progress {
+  func progress(phase: String, byteCount: Int64, jobsDone: Int = 0, workers: Int? = nil) -> Progress
+  {
     Progress(
       phase: phase, jobsDone: jobsDone, jobsTotal: plan.jobCount, bytesDone: byteCount,
       bytesTotal: totalByteCount, workers: workers)
@@ -48,7 +49,8 @@ struct MergeResult {
     text += "written   \(Amount.bytes(published.byteCount)) in \(published.shardCount) shards"
     let done = totalByteCount - resumedByteCount
     if milliseconds > 0, done > 0 {
-      text += ", \(Amount.duration(seconds: seconds))"
+      text +=
+        ", \(Amount.duration(seconds: seconds))"
         + ", \(Amount.rate(done * 1000 / max(1, milliseconds)))"
     }
     text += "\n"
@@ -56,7 +58,8 @@ struct MergeResult {
       text += "resumed   \(resumedJobCount) of \(plan.jobCount) jobs were done before\n"
     }
     if workerCount > 0 {
-      text += "workers   \(workerCount)\(retryCount > 0 ? ", \(retryCount) jobs tried again" : "")\n"
+      text +=
+        "workers   \(workerCount)\(retryCount > 0 ? ", \(retryCount) jobs tried again" : "")\n"
     }
     return text + "digest    \(published.outputDigest)\n"
   }

@@ -29,7 +29,8 @@ struct PlanText {
     text += "tensors   \(summary.tensorCount): \(summary.changedCount) changed, "
     if summary.convertedCount > 0 { text += "\(summary.convertedCount) converted, " }
     text += "\(summary.copiedCount) copied\n"
-    text += "jobs      \(summary.jobCount), the largest \(Amount.bytes(summary.largestJobByteCount))\n"
+    text +=
+      "jobs      \(summary.jobCount), the largest \(Amount.bytes(summary.largestJobByteCount))\n"
     text += "read      \(Amount.bytes(summary.readByteCount))\n"
     text += "written   \(Amount.bytes(summary.writtenByteCount))\n"
     text += "disk      \(Amount.bytes(preparation.diskByteCount)) needed"

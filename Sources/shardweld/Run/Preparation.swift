@@ -1,5 +1,5 @@
-// Everything that happens before the first weight is read: inputs opened, the plan made, the output's
-// place and the free space checked. Whatever is wrong is said here, with nothing written.
+// Everything that happens before the first weight is read: inputs opened, the plan made, the
+// output's place and the free space checked. Whatever is wrong is said here, with nothing written.
 import Adapters
 import Checkpoints
 import Planning

@@ -1,8 +1,6 @@
 // A folder that only this user can enter, for the socket and the keys of one local run.
 import Glibc
-import Ledger
 import Messaging
-import Planning
 import Storage
 
 struct PrivateFolder {
@@ -12,8 +10,8 @@ struct PrivateFolder {
 
   private static let prefix = "shardweld-"
 
-  /// Makes the folder and fresh keys in it. Sockets' names must be short, so it lies where the system
-  /// keeps such folders and not beside the output.
+  /// Makes the folder and fresh keys in it. Sockets' names must be short, so it lies where the
+  /// system keeps such folders and not beside the output.
   init() throws(CommandError) {
     let nonce = String(UInt64.random(in: .min ... .max), radix: 36)
     let path = Self.parent + "/" + Self.prefix + "\(getpid())-\(nonce)"
@@ -32,15 +30,17 @@ struct PrivateFolder {
     do throws(StorageError) { try Folder.removeTree(path) } catch { log.debug(error.sentence) }
   }
 
-  /// Removes the folder that a killed coordinator of this merge left behind.
-  static func removeLeftover(of folder: JobFolder, _ log: Log) {
-    do throws(LedgerError) {
-      guard let epoch = try EpochRecord.newest(in: folder), epoch.host == Host.name else { return }
-      let parts = epoch.endpoint.split(separator: "/", omittingEmptySubsequences: false)
-      guard epoch.endpoint.hasPrefix("ipc://" + parent + "/" + prefix), parts.last == "socket"
-      else { return }
-      let path = parts.dropFirst(2).dropLast().joined(separator: "/")
-      do throws(StorageError) { try Folder.removeTree(path) } catch { log.debug(error.sentence) }
+  /// Removes the folders that killed runs of this user left behind: their process is gone.
+  static func removeLeftovers(_ log: Log) {
+    do throws(StorageError) {
+      for name in try Folder.list(parent) where name.hasPrefix(prefix) {
+        let path = Path.join(parent, name)
+        guard let processID = pid_t(name.dropFirst(prefix.count).prefix { $0 != "-" }),
+          kill(processID, 0) != 0, errno == ESRCH,
+          let status = try FileStatus.of(path), status.isFolder, status.owner == getuid()
+        else { continue }
+        try Folder.removeTree(path)
+      }
     } catch { log.debug(error.sentence) }
   }
 

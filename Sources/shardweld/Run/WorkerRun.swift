@@ -16,7 +16,7 @@ struct WorkerRun {
 
   /// Local workers over a private socket.
   func runLocally() throws(CommandError) -> MergeResult {
-    PrivateFolder.removeLeftover(of: job.folder, log)
+    PrivateFolder.removeLeftovers(log)
     let folder = try PrivateFolder()
     defer { folder.remove(log) }
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
@@ -30,12 +30,12 @@ struct WorkerRun {
         "--memory-limit", "\(flags.memoryLimit)", "--progress", "none", "--log-level",
         flags.logLevel.rawValue,
       ])
-    return try run(endpoint: folder.endpoint, keys: folder.keys, announced: nil, local: recipe)
+    return try run(endpoint: folder.endpoint, keys: folder.keys, local: recipe)
   }
 
-  /// Workers that come over the network.
+  /// Workers that come over the network, or the local ones.
   func run(
-    endpoint: String, keys: String, announced: String?, local: LocalWorkers.Recipe?
+    endpoint: String, keys: String, local: LocalWorkers.Recipe?
   ) throws(CommandError) -> MergeResult {
     let (pair, allowed) = try wrap(CommandError.messaging) { () throws(MessagingError) in
       try KeyFolder.coordinator(keys)
@@ -47,7 +47,7 @@ struct WorkerRun {
     var options = CoordinatorShell.Options(publicKey: pair.publicKey.text)
     options.readsBack = flags.verify == .readback
     options.overwrites = flags.overwrite
-    options.announcedEndpoint = announced
+    options.announcedEndpoint = Self.reachable(link.endpoint)
     if local == nil {
       log.info("waiting for workers on \(link.endpoint), key \(pair.publicKey.text)")
     }
@@ -82,6 +82,16 @@ struct WorkerRun {
     case .stopped(let reason): throw .stopped(reason)
     case .failed(let reasons): throw .failed(reasons.joined(separator: "; "))
     }
+  }
+
+  /// The address under which other machines find an endpoint: every address is none, so this
+  /// machine's name stands for it.
+  static func reachable(_ endpoint: String) -> String {
+    for wildcard in ["tcp://[::]:", "tcp://0.0.0.0:", "tcp://*:"] where endpoint.hasPrefix(wildcard)
+    {
+      return "tcp://\(Host.name):" + endpoint.dropFirst(wildcard.count)
+    }
+    return endpoint
   }
 
   private static func tell(_ remark: CoordinationRemark, _ log: Log) {

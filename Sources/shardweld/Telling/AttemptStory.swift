@@ -1,0 +1,127 @@
+// One try at one job as the journal tells it: who had it, since when, and how it ended.
+import Planning
+
+/// How an attempt, or somebody's reading of it, ended.
+enum AttemptEnding: Equatable, Sendable {
+  case committed
+  /// Read back as it was written.
+  case matched
+  case failed(String)
+  case handedBack
+  case withdrawn(String)
+  /// The worker fell silent, died, or moved no byte.
+  case lost(String)
+  /// The worker said goodbye.
+  case left
+  /// Its coordinator ended first.
+  case cutOff
+  /// Committed, but the record was found wrong later.
+  case setAside
+
+  /// One word for programs.
+  var word: String {
+    switch self {
+    case .committed: "committed"
+    case .matched: "matched"
+    case .failed: "failed"
+    case .handedBack: "handedBack"
+    case .withdrawn: "withdrawn"
+    case .lost: "lost"
+    case .left: "left"
+    case .cutOff: "cutOff"
+    case .setAside: "setAside"
+    }
+  }
+
+  /// The reason that was noted, empty where none was.
+  var reason: String {
+    switch self {
+    case .failed(let text), .withdrawn(let text), .lost(let text): text
+    case .committed, .matched, .handedBack, .left, .cutOff, .setAside: ""
+    }
+  }
+
+  var sentence: String {
+    switch self {
+    case .committed: "committed"
+    case .matched: "read back the same"
+    case .failed: reason.isEmpty ? "failed" : "failed: \(reason)"
+    case .handedBack: "handed back by the worker"
+    case .withdrawn: reason.isEmpty ? "withdrawn" : "withdrawn: \(reason)"
+    case .lost: reason.isEmpty ? "worker lost" : "worker lost: \(reason)"
+    case .left: "the worker left"
+    case .cutOff: "cut off when the coordinator ended"
+    case .setAside: "committed, but its record was set aside later"
+    }
+  }
+}
+
+/// Somebody's reading of a written shard.
+struct ReadBackStory: Equatable, Sendable {
+  /// `host/processID`.
+  var worker: String
+  /// Milliseconds since 1970; nil where the journal does not tell.
+  var began: Int64?
+  var ended: Int64?
+  /// nil while it is under way.
+  var ending: AttemptEnding?
+}
+
+/// A try at a job.
+struct AttemptStory: Equatable, Sendable {
+  var id: AttemptID
+  /// Who merges, as `host/processID`; empty where the journal does not tell.
+  var worker = ""
+  /// Milliseconds since 1970; nil where the journal does not tell.
+  var began: Int64?
+  /// When its shard was written.
+  var merged: Int64?
+  var readBacks: [ReadBackStory] = []
+  var ended: Int64?
+  /// nil while it is under way.
+  var ending: AttemptEnding?
+
+  init(_ id: AttemptID) { self.id = id }
+
+  /// What is done for it now.
+  enum Task: String, Sendable { case merge, readBack, waiting }
+
+  /// The task under way, with who has it and since when; nil once the attempt has ended.
+  var task: (kind: Task, worker: String, since: Int64?)? {
+    guard ending == nil else { return nil }
+    guard merged != nil else { return (.merge, worker, began) }
+    if let reading = readBacks.last(where: { $0.ending == nil }) {
+      return (.readBack, reading.worker, reading.began)
+    }
+    return (.waiting, "", readBacks.last?.ended ?? merged)
+  }
+
+  /// From the assignment to the end, nil where either is not known.
+  var milliseconds: Int64? {
+    guard let began, let ended else { return nil }
+    return max(0, ended - began)
+  }
+
+  /// Ends the attempt and every reading of it that is under way.
+  mutating func end(_ ending: AttemptEnding, at time: Int64?) {
+    self.ending = ending
+    ended = time
+    for index in readBacks.indices where readBacks[index].ending == nil {
+      readBacks[index].ending = ending
+      readBacks[index].ended = time
+    }
+  }
+
+  /// Ends what a worker does for the attempt: the merge, or once that is written its reading.
+  mutating func release(by worker: String, _ ending: AttemptEnding, at time: Int64) {
+    guard self.ending == nil else { return }
+    if merged == nil {
+      if worker == self.worker { end(ending, at: time) }
+      return
+    }
+    guard let index = readBacks.lastIndex(where: { $0.worker == worker && $0.ending == nil })
+    else { return }
+    readBacks[index].ending = ending
+    readBacks[index].ended = time
+  }
+}

@@ -1,0 +1,34 @@
+import Testing
+import Working
+
+@Suite struct WorkerExitTests {
+  @Test func `every exit has its code and its sentence`() {
+    let table: [(WorkerExit, Int32, String?)] = [
+      (.dismissed, 0, nil),
+      (.stopped, 75, "stopped; its unfinished jobs went back to the coordinator"),
+      (
+        .orphaned(seconds: 60), 75,
+        "no word from the coordinator for 60 s; start the coordinator, then this worker again"
+      ),
+      (
+        .otherPlan, 75,
+        "the coordinator at this address now serves another merge; start this worker again"
+      ),
+      (.refused(reason: "no room"), 78, "the coordinator refuses this worker: no room"),
+      (
+        .keyRefused, 78,
+        "the coordinator does not know this worker's key; add the line of worker.public to its "
+          + "authorized_keys, then start this worker again"
+      ),
+      (
+        .wrongServerKey, 78,
+        "the coordinator's key is not the one in coordinator.public; copy the coordinator's "
+          + "coordinator.public to this worker's key folder, then start this worker again"
+      ),
+    ]
+    for (exit, code, sentence) in table {
+      #expect(exit.code == code)
+      #expect(exit.sentence == sentence)
+    }
+  }
+}
