@@ -21,6 +21,14 @@ struct GoldenTensor: Equatable {
     }
   }
 
+  /// Every element as Float64; F64 only.
+  var doubles: [Double] {
+    stride(from: 0, to: bytes.count, by: 8).map { start in
+      Double(
+        bitPattern: (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << (8 * UInt64($1)) })
+    }
+  }
+
   /// The elements' bits.
   func words(of byteCount: Int) -> [UInt32] {
     stride(from: 0, to: bytes.count, by: byteCount).map { start in

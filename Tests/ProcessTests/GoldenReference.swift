@@ -91,6 +91,20 @@ enum GoldenReference {
     return merged.flatMap { bytes(of: toOdd($0), weight.dtype) }
   }
 
+  /// The contract's order in Float64, for a weight that is F64 itself.
+  static func float64Weight(_ weight: GoldenTensor, _ pair: ReferenceAdapter.Pair) -> [UInt8] {
+    let (w, a, b) = (weight.doubles, pair.a.doubles, pair.b.doubles)
+    let (columns, rank) = (weight.shape[1], pair.a.shape[0])
+    return w.indices.flatMap { index in
+      var sum = 0.0
+      for k in 0..<rank {
+        sum = fma(b[index / columns * rank + k], a[k * columns + index % columns], sum)
+      }
+      let bits = (w[index] + pair.scale * sum).bitPattern
+      return (0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
+    }
+  }
+
   /// An element's bytes, rounded to nearest, ties to even.
   static func bytes(of value: Float, _ dtype: String) -> [UInt8] {
     let bits = value.bitPattern
