@@ -51,7 +51,8 @@ let package = Package(
     .executableTarget(
       name: "shardweld", dependencies: ["CLinux"] + stages, swiftSettings: swift),
     .executableTarget(
-      name: "shardweld-bench", dependencies: ["CLinux", "TestSupport"] + stages, swiftSettings: swift),
+      name: "shardweld-bench", dependencies: ["CLinux", "TestSupport"] + stages,
+      swiftSettings: swift),
 
     .target(
       name: "TestSupport", dependencies: ["OrderedJSON", "Safetensors", "Storage"],

@@ -43,9 +43,12 @@ struct FuzzCase {
       let adapter = try Adapter.open(adapter)
       return .success(
         try Planner.plan(checkpoint, adapters: [(adapter, 0.5)], options: MergeOptions()))
-    } catch let error as CheckpointError { return .failure(FuzzRefusal(error.sentence))
-    } catch let error as AdapterError { return .failure(FuzzRefusal(error.sentence))
-    } catch let error as PlanningError { return .failure(FuzzRefusal(error.sentence))
+    } catch let error as CheckpointError {
+      return .failure(FuzzRefusal(error.sentence))
+    } catch let error as AdapterError {
+      return .failure(FuzzRefusal(error.sentence))
+    } catch let error as PlanningError {
+      return .failure(FuzzRefusal(error.sentence))
     } catch { return .failure(FuzzRefusal("")) }
   }
 }
@@ -94,7 +97,9 @@ extension FuzzTarget {
       if bytes.count > 8, bytes[bytes.count - 1] & 1 == 0 {
         let old = sample.count - (32 * 2 + 16 + 8 + 6)
         let length = UInt64(max(0, old + bytes.count - sample.count - 8))
-        for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: length >> (8 * UInt64(index))) }
+        for index in 0..<8 {
+          bytes[index] = UInt8(truncatingIfNeeded: length >> (8 * UInt64(index)))
+        }
       }
       try FuzzCase.put(bytes, at: path)
       do throws(SafetensorsError) { _ = try ShardHeader.read(path) } catch {
@@ -129,7 +134,8 @@ extension FuzzTarget {
 
   /// The list of workers' keys.
   static func authorizedKeys(_ scratch: Scratch) -> FuzzTarget {
-    let key = KeyPair.generate().publicKey, other = KeyPair.generate().publicKey
+    let key = KeyPair.generate().publicKey
+    let other = KeyPair.generate().publicKey
     let sample = Array("# workers\n\(key.text) node-17\n\n\(other.text)\tnode_18.a\r\n".utf8)
     let path = scratch("authorized_keys")
     return FuzzTarget(name: "authorized_keys", samples: [sample]) { bytes in

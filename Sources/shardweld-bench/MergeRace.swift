@@ -24,7 +24,8 @@ struct MergeRace {
     var words = given
     guard let program = words.text("shardweld") else { throw Words.Misused() }
     let rounds = Int(try words.number("rounds") ?? 5)
-    let python = words.text("python"), loop = words.text("loop")
+    let python = words.text("python")
+    let loop = words.text("loop")
     let race = try MergeRace(Path.absolute(try words.take(1)[0]))
     try words.end()
     guard rounds > 0 else { throw Words.Misused() }
@@ -35,20 +36,29 @@ struct MergeRace {
       racers.append(.merge(program, rank: rank, verify: "none", flags: words.rest))
       if let python, let loop { racers.append(.loop(python, loop, rank: rank)) }
     }
-    print("\(race.byteCount / 1_000_000) MB of weights, \(rounds) rounds")
+    print("\(race.byteCount / 1_000_000) MB of weights, \(rounds) rounds, \(load)")
     var table = RaceTable(racers.map(\.name))
     for round in 0..<rounds {
       for turn in racers.indices {
         let index = (turn + round) % racers.count
         let result = try race.time(racers[index])
         table.add(result, of: index)
-        print("round \(round + 1)  \(racers[index].name)  \(RaceTable.seconds(result.milliseconds))")
+        print(
+          "round \(round + 1)  \(racers[index].name)  \(RaceTable.seconds(result.milliseconds))")
         _ = fflush(nil)
       }
     }
     try race.clear()
     print("\n" + table.text)
     return 0
+  }
+
+  /// How busy the machine is before anything starts: with others at work, ratios say little.
+  private static var load: String {
+    var average = 0.0
+    guard unsafe getloadavg(&average, 1) == 1 else { return "load unknown" }
+    let tenths = Int((average * 10).rounded())
+    return "load \(tenths / 10).\(tenths % 10) on \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores"
   }
 
   private init(_ model: String) throws {
