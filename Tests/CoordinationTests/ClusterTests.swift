@@ -54,7 +54,9 @@ import Working
     during: @escaping (CoordinatorShell, ProgressSnapshot) -> Void = { _, _ in }
   ) throws -> (CoordinationOutcome, [WorkerExit]) {
     let keys = KeyPair.generate()
-    let endpoint = "ipc://" + merge.scratch("socket")
+    // A path of its own for each life, as for each process of a real coordinator: libzmq frees the
+    // address of a link that is gone only some time later.
+    let endpoint = "ipc://" + merge.scratch("socket-" + keys.publicKey.text.filter(\.isLetter))
     let link = try RouterLink(
       endpoint: endpoint, keys: serverKeys, allowList: AllowList([keys.publicKey: "local"]))
     let workers = Workers()
