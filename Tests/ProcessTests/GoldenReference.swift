@@ -19,10 +19,18 @@ struct ReferenceAdapter {
 
   private struct Config: Decodable {
     var r: Int
-    var lora_alpha: Double
-    var use_rslora: Bool?
-    var rank_pattern: [String: Int]?
-    var alpha_pattern: [String: Double]?
+    var alpha: Double
+    var isStabilised: Bool?
+    var ranks: [String: Int]?
+    var alphas: [String: Double]?
+
+    enum CodingKeys: String, CodingKey {
+      case r
+      case alpha = "lora_alpha"
+      case isStabilised = "use_rslora"
+      case ranks = "rank_pattern"
+      case alphas = "alpha_pattern"
+    }
   }
 
   init(_ folder: String) throws {
@@ -33,10 +41,10 @@ struct ReferenceAdapter {
       let module = String(
         name.dropFirst("base_model.model.".count).dropLast(".lora_A.weight".count))
       let b = tensors["base_model.model.\(module).lora_B.weight"]!
-      let rank = try Self.value(config.rank_pattern, module) ?? config.r
-      let alpha = try Self.value(config.alpha_pattern, module) ?? config.lora_alpha
+      let rank = try Self.value(config.ranks, module) ?? config.r
+      let alpha = try Self.value(config.alphas, module) ?? config.alpha
       precondition(a.shape[0] == rank, "\(name): rank \(a.shape[0]), \(rank) by the config")
-      let root = config.use_rslora == true ? Double(rank).squareRoot() : Double(rank)
+      let root = config.isStabilised == true ? Double(rank).squareRoot() : Double(rank)
       pairs[module + ".weight"] = Pair(a: a, b: b, scale: alpha / root)
     }
   }

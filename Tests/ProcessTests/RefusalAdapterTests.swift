@@ -123,7 +123,8 @@ struct RefusalAdapterTests {
   }
 
   @Test func `an adapter of a deeper model of the family is refused`() throws {
-    let extra = GoldenModel.pair("model.layers.7.self_attn.q_proj", out: 32, in: 16, rank: 4, seed: 1)
+    let extra = GoldenModel.pair(
+      "model.layers.7.self_attn.q_proj", out: 32, in: 16, rank: 4, seed: 1)
     try bench.writeAdapter(tensors: RefusalBench.pairs + extra)
     try bench.expectRefusal(naming: [adapter, "1 of 3", "\"model.layers.7.self_attn.q_proj\""])
   }
@@ -224,6 +225,7 @@ struct RefusalAdapterTests {
     try bench.writeAdapter(
       rank: 4, #", "modules_to_save": ["score"]"#,
       tensors: RefusalBench.pairs + [GoldenModel.tensor(head, .bf16, [2, 16], seed: 1)])
-    try bench.expectRefusal(adapters: [adapter + "=0.5"], naming: [adapter, "\"\(head)\"", "strength"])
+    try bench.expectRefusal(
+      adapters: [adapter + "=0.5"], naming: [adapter, "\"\(head)\"", "strength"])
   }
 }

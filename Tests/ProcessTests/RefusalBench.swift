@@ -22,7 +22,8 @@ struct RefusalBench {
     try writeIndex([:])
     try scratch.write(
       "base/config.json",
-      #"{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "tie_word_embeddings": false}"#)
+      #"{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "tie_word_embeddings": false}"#
+    )
     try scratch.write("base/tokenizer.json", "{}")
     try writeAdapter()
   }

@@ -63,7 +63,7 @@ struct OpenJob {
   func slice(_ job: MergeJob) throws(CommandError) -> JobSlice {
     let slice = encoded.slices[job.id]
     let range = Int(slice.offset)..<Int(slice.offset + slice.byteCount)
-    return try wrap({ CommandError.plan(path: folder.plan, $0) }) { () throws(PlanError) in
+    return try reading(folder.plan) { () throws(PlanError) in
       try PlanCodec.decodeSlice(Array(encoded.bytes[range]))
     }
   }

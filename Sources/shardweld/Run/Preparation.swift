@@ -51,7 +51,7 @@ struct Preparation {
     let bytes = try wrap(CommandError.storage) { () throws(StorageError) in
       try WholeFile.read(path)
     }
-    return try wrap({ CommandError.plan(path: path, $0) }) { () throws(PlanError) in
+    return try reading(path) { () throws(PlanError) in
       try Manifest.decode(bytes)
     }
   }
@@ -127,6 +127,13 @@ struct Preparation {
 
   /// Bytes the output takes while it grows: its shards, and a little for records and side files.
   var diskByteCount: Int64 { PlanSummary(plan).writtenByteCount + 4_000_000 }
+}
+
+/// Reads a plan's or a manifest's text and gives its error with the path.
+func reading<T>(
+  _ path: String, _ call: () throws(PlanError) -> T
+) throws(CommandError) -> T {
+  do { return try call() } catch { throw .plan(path: path, error) }
 }
 
 /// Runs a module's call and gives its error as the command's.
