@@ -62,7 +62,8 @@ import Testing
     var play = Rehearsal([20, 10])
     play.join("a", credit: 2)
     play.say(
-      "a", .progress(running: play.attempt(0), byteCount: 1, held: [play.attempt(0), play.attempt(1)]))
+      "a",
+      .progress(running: play.attempt(0), byteCount: 1, held: [play.attempt(0), play.attempt(1)]))
     let directives = play.join("b", credit: 2)
     #expect(directives.said(to: "a").contains(.cancel(.merge, play.attempt(1))))
     #expect(directives.discarded == [play.attempt(1)])
@@ -139,8 +140,8 @@ import Testing
   @Test func `another key cannot speak for a worker`() {
     var play = Rehearsal([10])
     play.join("a", credit: 2)
-    let thief = WorkerID(key: "thief", session: Rehearsal.id("a").session)
-    let envelope = Envelope(epoch: 3, session: thief.session, sequence: 9)
+    let thief = WorkerID(key: "thief", life: Rehearsal.id("a").life)
+    let envelope = Envelope(epoch: 3, session: thief.life, sequence: 9)
     let directives = play.on(
       .message(
         .result(

@@ -89,7 +89,8 @@ import Testing
   @Test func `a result of a job that does not exist is settled and ignored`() {
     var play = Rehearsal([10])
     play.join("a", credit: 2)
-    #expect(play.merged("a", play.attempt(77)).said(to: "a") == [.settled(.merge, play.attempt(77))])
+    #expect(
+      play.merged("a", play.attempt(77)).said(to: "a") == [.settled(.merge, play.attempt(77))])
   }
 
   @Test func `a merge that another worker holds cannot be answered`() {
