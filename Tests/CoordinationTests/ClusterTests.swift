@@ -29,7 +29,7 @@ import Working
               endpoint: endpoint, serverKey: serverKey, keys: unsafe keys)
             let settings = WorkerSettings(
               host: "test", processID: 1_000_000 + number, threads: 1,
-              session: UInt64.random(in: .min ... .max))
+              life: UInt64.random(in: .min ... .max))
             exit = WorkerShell(
               link: link, signals: nil, settings: settings, memoryByteCount: 64_000_000,
               kernel: "any"
