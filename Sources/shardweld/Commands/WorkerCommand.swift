@@ -24,7 +24,7 @@ enum WorkerCommand {
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     let settings = WorkerSettings(
       host: Host.name, processID: Host.processID, threads: flags.threads ?? cores,
-      session: .random(in: 1 ... .max))
+      life: .random(in: 1 ... .max))
     let kernel: String
     do throws(KernelsError) { kernel = try InstructionSet.selection.get().name } catch {
       throw .merging(.instructionSet(error))

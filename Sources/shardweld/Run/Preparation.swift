@@ -30,7 +30,10 @@ struct Preparation {
         adapters: zip(adapters, flags.adapters).map { (adapter: $0, strength: $1.strength) },
         options: options ?? flags.options)
     }
-    if !flags.again { try refuseCarried() }
+    if !flags.again {
+      try refuseTwice()
+      try refuseCarried()
+    }
   }
 
   /// Whole-file digests of the adapters' weights, one list per adapter.
@@ -51,8 +54,24 @@ struct Preparation {
     let bytes = try wrap(CommandError.storage) { () throws(StorageError) in
       try WholeFile.read(path)
     }
-    return try reading(path) { () throws(PlanError) in
-      try Manifest.decode(bytes)
+    do throws(PlanError) { return try Manifest.decode(bytes) } catch {
+      throw .refused(
+        "\(path) is not a manifest of this tool: \(error.sentence); fetch the base again, or remove "
+          + "that file where the base was never merged")
+    }
+  }
+
+  /// The same adapter named twice would count double.
+  private func refuseTwice() throws(CommandError) {
+    guard adapters.count > 1 else { return }
+    var seen: [[String]: String] = [:]
+    for (adapter, files) in zip(adapters, try adapterFiles()) {
+      if let other = seen.updateValue(adapter.path, forKey: files.map(\.digest)) {
+        throw .refused(
+          "\(adapter.path) stands twice among the adapters"
+            + (other == adapter.path ? "" : ", it is the same as \(other)")
+            + "; leave one out, or add --again to merge it twice")
+      }
     }
   }
 
