@@ -55,8 +55,8 @@ extension AdapterResolver {
       let rule: Rule
       if let magnitude = module.magnitude {
         try self.checkMagnitude(magnitude, axis, product, draft)
-        if let other = draft.changedBy.first(where: { $0 != self.adapter.path }) {
-          throw .doraNotAlone(target: draft.name, adapter: other)
+        if draft.changedBy.contains(where: { $0 != self.adapter.path }) {
+          throw .doraNotAlone(target: draft.name, adapter: self.adapter.path)
         }
         names.append(magnitude.name)
         rule = .dora(

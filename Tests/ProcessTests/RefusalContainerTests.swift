@@ -42,7 +42,7 @@ struct BrokenFile: CustomTestStringConvertible {
     .init("a header beyond the file", SampleFile.raw("{}", claiming: 500), "508", "cut short"),
     .init("HTML in place of a file", Array("<!DOCTYPE html><html>Not found</html>".utf8), "header"),
     .init("a header that is no JSON", "not json", "not the JSON expected"),
-    .init("a header cut in the middle", #"{"a.weight":{"dtype":"F3"#, "not the JSON expected"),
+    .init("a header cut in the middle", #"{"a.weight":{"dtype":"F3"#, "\"a.weight\"", "end of a string"),
     .init("a header that is a list", "[]", "not the JSON expected"),
     .init("a header that is not UTF-8", SampleFile.raw([0x7B, 0x22, 0xFF, 0x22, 0x7D]), "UTF-8"),
     .init(

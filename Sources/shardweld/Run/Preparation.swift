@@ -2,6 +2,7 @@
 // output's place and the free space checked. Whatever is wrong is said here, with nothing written.
 import Adapters
 import Checkpoints
+import Kernels
 import Planning
 import Publishing
 import Safetensors
@@ -16,6 +17,7 @@ struct Preparation {
   /// Opens the inputs and plans, with the flags' options or other ones; refuses a base that carries
   /// one of the adapters already.
   init(_ flags: MergeFlags, options: MergeOptions? = nil) throws(CommandError) {
+    if case .failure(let error) = InstructionSet.selection { throw .refused(error.sentence) }
     let checkpoint = try wrap(CommandError.checkpoint) { () throws(CheckpointError) in
       try Checkpoint.open(flags.base)
     }
@@ -51,13 +53,23 @@ struct Preparation {
     let bytes = try wrap(CommandError.storage) { () throws(StorageError) in
       try WholeFile.read(path)
     }
-    return try wrap({ CommandError.plan(path: path, $0) }) { () throws(PlanError) in
-      try Manifest.decode(bytes)
+    let kind = { (error: PlanError) in
+      CommandError.refused(
+        "\(path) is not a manifest that can be read: \(error.sentence); "
+          + "fetch the base again, or remove the file")
     }
+    return try wrap(kind) { () throws(PlanError) in try Manifest.decode(bytes) }
   }
 
-  /// A base whose own manifest names one of the adapters would get it twice.
+  /// An adapter given twice, or one that the base's own manifest names, would be doubled.
   private func refuseCarried() throws(CommandError) {
+    var paths: Set<String> = []
+    for adapter in adapters
+    where !paths.insert(Path.resolved(adapter.path) ?? adapter.path).inserted {
+      throw .refused(
+        "\(adapter.path) is given twice; name it once, with the strength it shall have, "
+          + "or add --again to merge it once more")
+    }
     guard let manifest = try baseManifest() else { return }
     for (adapter, files) in zip(adapters, try adapterFiles())
     where manifest.carries(adapterDigests: files.map(\.digest)) {
@@ -71,21 +83,20 @@ struct Preparation {
 
   /// Refuses an output that exists, or lies where it would harm an input.
   func checkPlace(of output: String, overwrite: Bool) throws(CommandError) {
-    let place = Path.join(
-      Path.resolved(Path.parent(output)) ?? Path.parent(output), Path.name(output))
-    let base = Path.resolved(checkpoint.path) ?? checkpoint.path
-    if place == base || place.hasPrefix(base + "/") {
-      throw .refused(
-        "\(output) lies inside the base \(checkpoint.path); choose a folder of its own")
+    let place = try OutputPlace(output)
+    try place.check(
+      base: Path.resolved(checkpoint.path) ?? checkpoint.path,
+      adapters: adapters.map { Path.resolved($0.path) ?? $0.path })
+    try place.checkJobFolder()
+    let status = try wrap(CommandError.storage) { () throws(StorageError) in
+      try FileStatus.of(output)
     }
-    for path in [base] + adapters.map({ Path.resolved($0.path) ?? $0.path })
-    where path == place || path.hasPrefix(place + "/") {
-      throw .refused("\(path) lies inside the output \(output); choose another output")
+    guard let status else { return }
+    guard status.isFolder else {
+      throw .refused("\(output) exists and is not a folder; choose another output")
     }
-    let names = try wrap(CommandError.storage) { () throws(StorageError) -> [String] in
-      guard let status = try FileStatus.of(output) else { return [] }
-      guard status.isFolder else { throw .exists(path: output) }
-      return try Folder.list(output)
+    let names = try wrap(CommandError.storage) { () throws(StorageError) in
+      try Folder.list(output)
     }
     if names.isEmpty { return }
     let isFinished = names.contains("shardweld.json")
