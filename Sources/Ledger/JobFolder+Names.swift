@@ -17,5 +17,14 @@ extension JobFolder {
   package var replaced: String { path + "/replaced" }
 
   /// The name a folder takes before it is removed, so that a half removed one is never taken up.
-  var removed: String { path + ".removed" }
+  package var removed: String { path + ".removed" }
+
+  /// True for what may lie in a job's folder whose plan is not written yet, or removed already.
+  package static func isOwnName(_ name: String) -> Bool {
+    let known = [
+      "plan.json", "lock", "epoch", "attempt", "commit", "journal", "publish", "finish.json",
+      "replaced",
+    ]
+    return known.contains { name == $0 || name.hasPrefix($0 + ".part-") }
+  }
 }

@@ -25,7 +25,9 @@ enum Pipeline {
       let start = Clock.milliseconds
       job.ledger.note(JournalEntry(kind: "assigned", attempt: attempt, text: "merge"))
       func tell(_ phase: String, _ bytes: Int64) -> Bool {
-        report(result.progress(phase: phase, byteCount: before + bytes))
+        report(
+          result.progress(
+            phase: phase, byteCount: before + bytes, jobsDone: job.ledger.committed.count))
       }
 
       // merge: recipes → one shard file, tile by tile, digested as it is written, flushed.

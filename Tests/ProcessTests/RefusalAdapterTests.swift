@@ -87,7 +87,7 @@ struct RefusalAdapterTests {
     let name = "base_model.model.\u{1B}[2J\nshardweld: merged.lora_X"
     try bench.writeAdapter(
       tensors: RefusalBench.pairs + [GoldenModel.tensor(name, .f32, [4, 4], seed: 1)])
-    try bench.expectRefusal(naming: [adapter, "lora_X"])
+    try bench.expectRefusal(naming: [adapter, #"\u{1b}[2J\u{a}shardweld: merged.lora_X"#])
   }
 
   @Test func `two tensors that mean the same are refused`() throws {
@@ -216,8 +216,13 @@ struct RefusalAdapterTests {
     }
   }
 
-  @Test func `the same adapter twice in one merge is refused`() throws {
-    try bench.expectRefusal(adapters: [adapter, adapter], naming: [adapter, "twice"])
+  @Test func `the same adapter twice in one merge is refused, and merged with again`() throws {
+    try scratch.link("alias", to: adapter)
+    for other in [adapter, scratch("alias"), adapter + "=0.5"] {
+      try bench.expectRefusal(adapters: [adapter, other], naming: [scratch(""), "twice", "--again"])
+    }
+    let run = try Command.run(bench.words(adapters: [adapter, adapter], ["--again"]))
+    #expect(run.exitCode == 0, "\(run)")
   }
 
   @Test func `a new tensor at a strength is refused`() throws {

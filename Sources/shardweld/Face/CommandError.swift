@@ -81,7 +81,7 @@ enum CommandError: Error, Equatable {
 
   /// What is printed on standard error.
   var lines: [String] {
-    var lines = ["shardweld: " + Log.harmless(sentence)]
+    var lines = ["shardweld: " + sentence]
     if case .usage(_, let command) = self {
       lines.append("See shardweld \(command.map { $0 + " " } ?? "")--help.")
     }

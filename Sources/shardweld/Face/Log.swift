@@ -25,23 +25,9 @@ struct Log: Sendable {
     StandardError.shared.line(Self.line(level, message, isJSON: isJSON))
   }
 
-  /// A message on one line: what would steer a terminal stands as `\u{1B}`. Names from files and
-  /// peers may hold anything.
-  static func harmless(_ message: String) -> String {
-    var text = ""
-    for scalar in message.unicodeScalars {
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator:
-        text += "\\u{" + String(scalar.value, radix: 16, uppercase: true) + "}"
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    return text
-  }
-
-  /// The line of a message.
+  /// The line of a message; newlines in it become spaces, so that a line stays one.
   static func line(_ level: LogLevel, _ message: String, isJSON: Bool) -> String {
-    let message = harmless(message)
+    let message = String(message.map { $0.isNewline ? " " : $0 })
     if isJSON {
       return JSON.object([
         .init(key: "level", value: .string(level.rawValue)),

@@ -24,8 +24,10 @@ final class StandardError: Sendable {
   /// Erases from the start of the line to its end.
   private static let erase = "\r\u{1B}[K"
 
-  /// Writes a line; a bar on the screen moves below it.
+  /// Writes a line; a bar on the screen moves below it. What a terminal would act on is shown as
+  /// its number: names of tensors and files come from strangers.
   func line(_ text: String) {
+    let text = Self.harmless(text)
     bar.withLock { bar in
       // Nobody is left to tell where standard error itself fails.
       _ = send(bar.isEmpty ? text + "\n" : Self.erase + text + "\n" + bar, to: STDERR_FILENO)
@@ -38,6 +40,16 @@ final class StandardError: Sendable {
       if bar.isEmpty && text.isEmpty { return }
       bar = text
       _ = send(Self.erase + text, to: STDERR_FILENO)
+    }
+  }
+
+  static func harmless(_ text: String) -> String {
+    func isControl(_ scalar: Unicode.Scalar) -> Bool {
+      scalar.value < 0x20 || 0x7F...0x9F ~= scalar.value
+    }
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    return text.unicodeScalars.reduce(into: "") { line, scalar in
+      line += isControl(scalar) ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
     }
   }
 

@@ -2,6 +2,7 @@
 // output's place and the free space checked. Whatever is wrong is said here, with nothing written.
 import Adapters
 import Checkpoints
+import Kernels
 import Planning
 import Publishing
 import Safetensors
@@ -16,6 +17,7 @@ struct Preparation {
   /// Opens the inputs and plans, with the flags' options or other ones; refuses a base that carries
   /// one of the adapters already.
   init(_ flags: MergeFlags, options: MergeOptions? = nil) throws(CommandError) {
+    if case .failure(let error) = InstructionSet.selection { throw .refused(error.sentence) }
     let checkpoint = try wrap(CommandError.checkpoint) { () throws(CheckpointError) in
       try Checkpoint.open(flags.base)
     }
@@ -30,10 +32,7 @@ struct Preparation {
         adapters: zip(adapters, flags.adapters).map { (adapter: $0, strength: $1.strength) },
         options: options ?? flags.options)
     }
-    if !flags.again {
-      try refuseTwice()
-      try refuseCarried()
-    }
+    if !flags.again { try refuseCarried() }
   }
 
   /// Whole-file digests of the adapters' weights, one list per adapter.
@@ -54,31 +53,30 @@ struct Preparation {
     let bytes = try wrap(CommandError.storage) { () throws(StorageError) in
       try WholeFile.read(path)
     }
-    do throws(PlanError) { return try Manifest.decode(bytes) } catch {
-      throw .refused(
-        "\(path) is not a manifest of this tool: \(error.sentence); fetch the base again, or remove "
-          + "that file where the base was never merged")
+    let kind = { (error: PlanError) in
+      CommandError.refused(
+        "\(path) is not a manifest that can be read: \(error.sentence); "
+          + "fetch the base again, or remove the file")
     }
+    return try wrap(kind) { () throws(PlanError) in try Manifest.decode(bytes) }
   }
 
-  /// The same adapter named twice would count double.
-  private func refuseTwice() throws(CommandError) {
-    guard adapters.count > 1 else { return }
-    var seen: [[String]: String] = [:]
-    for (adapter, files) in zip(adapters, try adapterFiles()) {
-      if let other = seen.updateValue(adapter.path, forKey: files.map(\.digest)) {
+  /// An adapter given twice, or one that the base's own manifest names, would be doubled.
+  private func refuseCarried() throws(CommandError) {
+    let manifest = try baseManifest()
+    guard adapters.count > 1 || manifest != nil else { return }
+    let digests = try adapterFiles()
+    var paths: [[String]: String] = [:]
+    for (adapter, files) in zip(adapters, digests) {
+      if let other = paths.updateValue(adapter.path, forKey: files.map(\.digest)) {
         throw .refused(
-          "\(adapter.path) stands twice among the adapters"
-            + (other == adapter.path ? "" : ", it is the same as \(other)")
-            + "; leave one out, or add --again to merge it twice")
+          "\(adapter.path) is given twice"
+            + (other == adapter.path ? "" : ", the first time as \(other)")
+            + "; name it once, with the strength it shall have, or add --again to merge it once more")
       }
     }
-  }
-
-  /// A base whose own manifest names one of the adapters would get it twice.
-  private func refuseCarried() throws(CommandError) {
-    guard let manifest = try baseManifest() else { return }
-    for (adapter, files) in zip(adapters, try adapterFiles())
+    guard let manifest else { return }
+    for (adapter, files) in zip(adapters, digests)
     where manifest.carries(adapterDigests: files.map(\.digest)) {
       throw .refused(
         "\(checkpoint.path) is itself a merge that holds the adapter \(adapter.path); "
@@ -90,21 +88,20 @@ struct Preparation {
 
   /// Refuses an output that exists, or lies where it would harm an input.
   func checkPlace(of output: String, overwrite: Bool) throws(CommandError) {
-    let place = Path.join(
-      Path.resolved(Path.parent(output)) ?? Path.parent(output), Path.name(output))
-    let base = Path.resolved(checkpoint.path) ?? checkpoint.path
-    if place == base || place.hasPrefix(base + "/") {
-      throw .refused(
-        "\(output) lies inside the base \(checkpoint.path); choose a folder of its own")
+    let place = try OutputPlace(output)
+    try place.check(
+      base: Path.resolved(checkpoint.path) ?? checkpoint.path,
+      adapters: adapters.map { Path.resolved($0.path) ?? $0.path })
+    try place.checkJobFolder()
+    let status = try wrap(CommandError.storage) { () throws(StorageError) in
+      try FileStatus.of(output)
     }
-    for path in [base] + adapters.map({ Path.resolved($0.path) ?? $0.path })
-    where path == place || path.hasPrefix(place + "/") {
-      throw .refused("\(path) lies inside the output \(output); choose another output")
+    guard let status else { return }
+    guard status.isFolder else {
+      throw .refused("\(output) exists and is not a folder; choose another output")
     }
-    let names = try wrap(CommandError.storage) { () throws(StorageError) -> [String] in
-      guard let status = try FileStatus.of(output) else { return [] }
-      guard status.isFolder else { throw .exists(path: output) }
-      return try Folder.list(output)
+    let names = try wrap(CommandError.storage) { () throws(StorageError) in
+      try Folder.list(output)
     }
     if names.isEmpty { return }
     let isFinished = names.contains("shardweld.json")
@@ -148,7 +145,7 @@ struct Preparation {
   var diskByteCount: Int64 { PlanSummary(plan).writtenByteCount + 4_000_000 }
 }
 
-/// Reads a plan's or a manifest's text and gives its error with the path.
+/// Reads a plan's text and gives its error with the path.
 func reading<T>(
   _ path: String, _ call: () throws(PlanError) -> T
 ) throws(CommandError) -> T {
