@@ -15,8 +15,8 @@ extension JobLedger {
     _ folder: JobFolder, plan: MergePlan, encoded: EncodedPlan,
     watchMilliseconds: Int = JobLedger.watchMilliseconds
   ) throws(LedgerError) -> JobLedger {
+    try sweep(folder)
     try LedgerError.wrapping { () throws(StorageError) in
-      try Folder.removeTree(folder.removed)
       try Folder.create(folder.path)
       try Folder.flush(Path.parent(folder.path))
     }
@@ -32,6 +32,17 @@ extension JobLedger {
     try settlePlan(folder, plan: plan, encoded: encoded)
     let recovered = try recover(folder, plan: plan)
     return JobLedger(folder: folder, epoch: epoch, lock: lock, recovered: recovered)
+  }
+
+  /// Removes what a run that was killed while it cleaned up left of its folder; nothing else that
+  /// has the name.
+  package static func sweep(_ folder: JobFolder) throws(LedgerError) {
+    try LedgerError.wrapping { () throws(StorageError) in
+      guard try FileStatus.of(folder.removed)?.isFolder == true,
+        try Folder.list(folder.removed).allSatisfy(JobFolder.isOwnName)
+      else { return }
+      try Folder.removeTree(folder.removed)
+    }
   }
 
   // MARK: Alone

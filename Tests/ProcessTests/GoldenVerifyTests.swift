@@ -161,8 +161,9 @@ struct GoldenVerifyTests {
     let name = "out/model.safetensors.index.json"
     let text = String(decoding: try scratch.read(name), as: UTF8.self)
     let wrong = text.replacing(
-      "\"weight_map\" : {", with: "\"weight_map\" : {\"extra.weight\": \"extra.safetensors\",")
-      .replacing("\"weight_map\":{", with: "\"weight_map\":{\"extra.weight\": \"extra.safetensors\",")
+      "\"weight_map\" : {", with: "\"weight_map\" : {\"extra.weight\": \"extra.safetensors\","
+    )
+    .replacing("\"weight_map\":{", with: "\"weight_map\":{\"extra.weight\": \"extra.safetensors\",")
     #expect(wrong != text)
     try scratch.write(name, wrong)
     try expectDifference(naming: ["extra.safetensors"])

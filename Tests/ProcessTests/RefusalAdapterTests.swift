@@ -219,7 +219,8 @@ struct RefusalAdapterTests {
   @Test func `the same adapter twice in one merge is refused, and merged with again`() throws {
     try scratch.link("alias", to: adapter)
     for other in [adapter, scratch("alias"), adapter + "=0.5"] {
-      try bench.expectRefusal(adapters: [adapter, other], naming: [scratch(""), "twice", "--again"])
+      try bench.expectRefusal(
+        adapters: [adapter, other], naming: [scratch(""), "twice", "--again"])
     }
     let run = try Command.run(bench.words(adapters: [adapter, adapter], ["--again"]))
     #expect(run.exitCode == 0, "\(run)")

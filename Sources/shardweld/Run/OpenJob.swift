@@ -23,6 +23,7 @@ struct OpenJob {
     let preparation = try Preparation(flags)
     let output = Path.absolute(flags.output)
     let folder = JobFolder(output: output)
+    try wrap(CommandError.ledger) { () throws(LedgerError) in try JobLedger.sweep(folder) }
     let place = try wrap(CommandError.ledger) { () throws(LedgerError) in
       try FinishMarker.place(in: folder)
     }
