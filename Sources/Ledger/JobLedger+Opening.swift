@@ -27,9 +27,10 @@ extension JobLedger {
       }
       try Folder.flush(folder.path)
     }
+    // The plan first: a merge that may not go on leaves the folder as it was.
+    try settlePlan(folder, plan: plan, encoded: encoded)
     let epoch = try reserveEpoch(
       folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
-    try settlePlan(folder, plan: plan, encoded: encoded)
     let recovered = try recover(folder, plan: plan)
     return JobLedger(folder: folder, epoch: epoch, lock: lock, recovered: recovered)
   }
