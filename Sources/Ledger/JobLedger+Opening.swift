@@ -27,6 +27,7 @@ extension JobLedger {
       }
       try Folder.flush(folder.path)
     }
+    try checkAlone(folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
     // The plan first: a merge that may not go on leaves the folder as it was.
     try settlePlan(folder, plan: plan, encoded: encoded)
     let epoch = try reserveEpoch(
@@ -108,13 +109,13 @@ extension JobLedger {
     _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int
   ) throws(LedgerError) -> UInt64 {
     while true {
-      try checkAlone(
-        folder, lockIsReal: lockIsReal, watchMilliseconds: watchMilliseconds)
       let epoch = (try EpochRecord.numbers(in: folder).last ?? 0) + 1
       let isOurs = try LedgerError.wrapping { () throws(StorageError) in
         try WholeFile.createIfAbsent(heartbeat(0).encode(), at: folder.beat(epoch))
       }
       if isOurs { return epoch }
+      try checkAlone(
+        folder, lockIsReal: lockIsReal, watchMilliseconds: watchMilliseconds)
     }
   }
 
