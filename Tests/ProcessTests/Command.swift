@@ -65,7 +65,10 @@ struct Command {
     let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     var arguments = unsafe ([program] + words).map { unsafe strdup($0) } + [nil]
     var settings = unsafe variables.map { unsafe strdup("\($0)=\($1)") } + [nil]
-    defer { unsafe (arguments + settings).forEach { unsafe free($0) } }
+    defer {
+      for index in unsafe arguments.indices { unsafe free(arguments[index]) }
+      for index in unsafe settings.indices { unsafe free(settings[index]) }
+    }
     var processID: pid_t = 0
     let code = unsafe posix_spawn(
       &processID, program, &actions, nil, &arguments, &settings)

@@ -196,7 +196,8 @@ struct GoldenOutputTests {
   @Test func `a config that needs no change keeps every byte`() throws {
     let golden = GoldenCase("lora-bf16")
     try FileManager.default.copyItem(atPath: golden.base, toPath: scratch("base"))
-    let config = "{\"model_type\" :\t\"llama\",\r\n \"vocab_size\":1.28E2, \"x\": [ ],\"ü\":\"\\u00fc\"}"
+    let config =
+      "{\"model_type\" :\t\"llama\",\r\n \"vocab_size\":1.28E2, \"x\": [ ],\"ü\":\"\\u00fc\"}"
     try scratch.write("base/config.json", config)
     try GoldenMerge.run(base: scratch("base"), adapters: golden.adapters, to: scratch("merged"))
     #expect(try scratch.read("merged/config.json") == Array(config.utf8))

@@ -18,11 +18,19 @@ struct ReferenceAdapter {
   var pairs: [String: Pair] = [:]
 
   private struct Config: Decodable {
-    var r: Int
-    var lora_alpha: Double
-    var use_rslora: Bool?
-    var rank_pattern: [String: Int]?
-    var alpha_pattern: [String: Double]?
+    var rank: Int
+    var alpha: Double
+    var isRankStabilised: Bool?
+    var ranks: [String: Int]?
+    var alphas: [String: Double]?
+
+    enum CodingKeys: String, CodingKey {
+      case rank = "r"
+      case alpha = "lora_alpha"
+      case isRankStabilised = "use_rslora"
+      case ranks = "rank_pattern"
+      case alphas = "alpha_pattern"
+    }
   }
 
   init(_ folder: String) throws {
@@ -33,10 +41,10 @@ struct ReferenceAdapter {
       let module = String(
         name.dropFirst("base_model.model.".count).dropLast(".lora_A.weight".count))
       let b = tensors["base_model.model.\(module).lora_B.weight"]!
-      let rank = try Self.value(config.rank_pattern, module) ?? config.r
-      let alpha = try Self.value(config.alpha_pattern, module) ?? config.lora_alpha
+      let rank = try Self.value(config.ranks, module) ?? config.rank
+      let alpha = try Self.value(config.alphas, module) ?? config.alpha
       precondition(a.shape[0] == rank, "\(name): rank \(a.shape[0]), \(rank) by the config")
-      let root = config.use_rslora == true ? Double(rank).squareRoot() : Double(rank)
+      let root = config.isRankStabilised == true ? Double(rank).squareRoot() : Double(rank)
       pairs[module + ".weight"] = Pair(a: a, b: b, scale: alpha / root)
     }
   }

@@ -73,7 +73,8 @@ struct GoldenSameBytesTests {
     let first = try ReferenceAdapter(scratch("first")).pairs
     let second = try ReferenceAdapter(scratch("second")).pairs
     for (name, weight) in base where weight.dtype != "F64" {
-      let pairs = [first[name].map { ($0, 1.0) }, second[name].map { ($0, -0.3) }].compactMap(\.self)
+      let pairs = [first[name].map { ($0, 1.0) }, second[name].map { ($0, -0.3) }].compactMap(
+        \.self)
       let expected =
         pairs.isEmpty ? weight.bytes : GoldenReference.float32(weight, pairs)
       #expect(found[name]?.bytes == expected, "\(name)")

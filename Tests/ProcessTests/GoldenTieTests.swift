@@ -127,7 +127,8 @@ struct GoldenTieTests {
       seed: 9)
     try scratch.write(
       "adapter/adapter_model.safetensors",
-      [rows] + GoldenModel.pair("model.layers.0.self_attn.q_proj", out: 16, in: 16, rank: 4, seed: 3))
+      [rows]
+        + GoldenModel.pair("model.layers.0.self_attn.q_proj", out: 16, in: 16, rank: 4, seed: 3))
     try scratch.write(
       "adapter/adapter_config.json",
       GoldenModel.adapterConfig(rank: 4, alpha: 8, #", "trainable_token_indices": [3, 20]"#))

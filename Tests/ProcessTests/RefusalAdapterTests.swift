@@ -123,7 +123,8 @@ struct RefusalAdapterTests {
   }
 
   @Test func `an adapter of a deeper model of the family is refused`() throws {
-    let extra = GoldenModel.pair("model.layers.7.self_attn.q_proj", out: 32, in: 16, rank: 4, seed: 1)
+    let extra = GoldenModel.pair(
+      "model.layers.7.self_attn.q_proj", out: 32, in: 16, rank: 4, seed: 1)
     try bench.writeAdapter(tensors: RefusalBench.pairs + extra)
     try bench.expectRefusal(naming: [adapter, "1 of 3", "\"model.layers.7.self_attn.q_proj\""])
   }
@@ -218,7 +219,8 @@ struct RefusalAdapterTests {
   @Test func `the same adapter twice in one merge is refused, and merged with again`() throws {
     try scratch.link("alias", to: adapter)
     for other in [adapter, scratch("alias"), adapter + "=0.5"] {
-      try bench.expectRefusal(adapters: [adapter, other], naming: [scratch(""), "twice", "--again"])
+      try bench.expectRefusal(
+        adapters: [adapter, other], naming: [scratch(""), "twice", "--again"])
     }
     let run = try Command.run(bench.words(adapters: [adapter, adapter], ["--again"]))
     #expect(run.exitCode == 0, "\(run)")
@@ -229,6 +231,7 @@ struct RefusalAdapterTests {
     try bench.writeAdapter(
       rank: 4, #", "modules_to_save": ["score"]"#,
       tensors: RefusalBench.pairs + [GoldenModel.tensor(head, .bf16, [2, 16], seed: 1)])
-    try bench.expectRefusal(adapters: [adapter + "=0.5"], naming: [adapter, "\"\(head)\"", "strength"])
+    try bench.expectRefusal(
+      adapters: [adapter + "=0.5"], naming: [adapter, "\"\(head)\"", "strength"])
   }
 }

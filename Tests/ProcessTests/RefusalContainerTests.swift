@@ -42,7 +42,8 @@ struct BrokenFile: CustomTestStringConvertible {
     .init("a header beyond the file", SampleFile.raw("{}", claiming: 500), "508", "cut short"),
     .init("HTML in place of a file", Array("<!DOCTYPE html><html>Not found</html>".utf8), "header"),
     .init("a header that is no JSON", "not json", "not the JSON expected"),
-    .init("a header cut in the middle", #"{"a.weight":{"dtype":"F3"#, "\"a.weight\"", "end of a string"),
+    .init(
+      "a header cut in the middle", #"{"a.weight":{"dtype":"F3"#, "\"a.weight\"", "end of a string"),
     .init("a header that is a list", "[]", "not the JSON expected"),
     .init("a header that is not UTF-8", SampleFile.raw([0x7B, 0x22, 0xFF, 0x22, 0x7D]), "UTF-8"),
     .init(
@@ -82,14 +83,17 @@ struct BrokenFile: CustomTestStringConvertible {
       "\"a.weight\"", "12 bits"),
     .init("tensors that overlap", pair("[0,16]", "[8,24]"), data: 24, "\"b.weight\"", "inside"),
     .init("tensors on one place", pair("[0,16]", "[0,16]"), data: 16, "\"b.weight\"", "inside"),
-    .init("a hole between tensors", pair("[0,16]", "[20,36]"), data: 36, "\"b.weight\"", "begins at 20"),
-    .init("a hole at the start", pair("[4,20]", "[20,36]"), data: 36, "\"a.weight\"", "begins at 4"),
+    .init(
+      "a hole between tensors", pair("[0,16]", "[20,36]"), data: 36, "\"b.weight\"", "begins at 20"),
+    .init(
+      "a hole at the start", pair("[4,20]", "[20,36]"), data: 36, "\"a.weight\"", "begins at 4"),
     .init("data cut short", pair("[0,16]", "[16,32]"), data: 31, "32 bytes", "holds 31"),
     .init("bytes behind the data", pair("[0,16]", "[16,32]"), data: 33, "holds 33"),
     .init(
       "a tensor twice",
-      one(#""dtype":"U8","shape":[1],"data_offsets":[0,1]},"a.weight":{"#
-        + #""dtype":"U8","shape":[1],"data_offsets":[1,2]"#), data: 2, "\"a.weight\"", "twice"),
+      one(
+        #""dtype":"U8","shape":[1],"data_offsets":[0,1]},"a.weight":{"#
+          + #""dtype":"U8","shape":[1],"data_offsets":[1,2]"#), data: 2, "\"a.weight\"", "twice"),
     .init(
       "a field twice",
       one(#""dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]"#), data: 1, "\"a.weight\"",

@@ -32,7 +32,8 @@ struct RefusalResumeTests {
     try beginMerge()
     try bench.writeAdapter()
     try bench.expectRefusal(
-      Self.layout, naming: [job, "adapter 1 file adapter_model.safetensors", "modified", "--restart"])
+      Self.layout,
+      naming: [job, "adapter 1 file adapter_model.safetensors", "modified", "--restart"])
     // The way out that the sentence names.
     let run = try Command.run(bench.words(Self.layout + ["--restart"]))
     #expect(run.exitCode == 0, "\(run)")
@@ -100,9 +101,11 @@ struct RefusalResumeTests {
     let again = try Command.run(bench.words(base: merged, output: scratch("twice"), ["--again"]))
     #expect(again.exitCode == 0, "\(again)")
     // The output of that carries it too, through the manifest's earlier adapters.
-    try bench.writeAdapter("other", rank: 2, tensors: RefusalBench.modules.flatMap {
-      GoldenModel.pair($0, out: 32, in: 16, rank: 2, seed: 90)
-    })
+    try bench.writeAdapter(
+      "other", rank: 2,
+      tensors: RefusalBench.modules.flatMap {
+        GoldenModel.pair($0, out: 32, in: 16, rank: 2, seed: 90)
+      })
     let other = try Command.run(
       bench.words(base: merged, adapters: [scratch("other")], output: scratch("both")))
     #expect(other.exitCode == 0, "\(other)")

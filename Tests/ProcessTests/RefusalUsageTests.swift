@@ -15,9 +15,13 @@ struct RefusalUsageTests {
     (["merge", "--base", "b", "--output", "o"], "merge needs --adapter"),
     (["merge", "--base"], "--base needs a value"),
     (["merge", "--base", "--adapter", "a"], "--base needs a value, but --adapter follows"),
-    (["verify"], "verify needs OUTPUT"), (["inspect"], "inspect needs"), (["diff", "a"], "diff needs"),
+    (["verify"], "verify needs OUTPUT"), (["inspect"], "inspect needs"),
+    (["diff", "a"], "diff needs"),
     (["verify", "o", "--recompute", "5"], "--recompute means nothing without --base"),
-    (["verify", "o", "--base", "b", "--recompute", "5"], "--recompute means nothing without --adapter"),
+    (
+      ["verify", "o", "--base", "b", "--recompute", "5"],
+      "--recompute means nothing without --adapter"
+    ),
     (["worker", "--connect", "tcp://h:1"], "--keys"), (["keygen"], "keygen needs"),
   ])
   func `a command line that lacks something is refused`(
@@ -43,7 +47,7 @@ struct RefusalUsageTests {
     (["--digest", "md5"], "--digest is xxh3 or sha256, not \"md5\""),
     (["--nonfinite", "ignore"], "--nonfinite is"), (["--verify", "maybe"], "--verify is"),
     (["--progress", "loud"], "--progress is"), (["--log-level", "shout"], "--log-level is"),
-    (["--overwrite=yes"], "takes no value"), (["--layout="], "empty value"),
+    (["--overwrite=yes"], "takes no value"), (["--layout="], "not \"\""),
     (["--layout", "source", "--layout", "layers"], "given twice"),
     (["--dry-run", "--restart"], "--dry-run and --restart exclude each other"),
     (["--dry-run", "--overwrite"], "--dry-run and --overwrite exclude each other"),
@@ -60,7 +64,8 @@ struct RefusalUsageTests {
   func `a strength that is no number is refused`(_ text: String) throws {
     let adapter = bench.scratch("adapter")
     try bench.expectRefusal(
-      adapters: [adapter + "=" + text], naming: ["the strength of adapter \(adapter)", "\"\(text)\""])
+      adapters: [adapter + "=" + text],
+      naming: ["the strength of adapter \(adapter)", "\"\(text)\""])
   }
 
   @Test(arguments: ["base", "adapter", "output"])
@@ -70,7 +75,8 @@ struct RefusalUsageTests {
     try bench.expectRefusal(of: words, naming: ["--" + name, "empty value"])
   }
 
-  @Test func `an instruction set that cannot be had is refused before anything is written`() throws {
+  @Test func `an instruction set that cannot be had is refused before anything is written`() throws
+  {
     for workers in ["0", "2"] {
       try bench.expectRefusal(
         ["--workers", workers], environment: [InstructionSets.variable: "sse9"],

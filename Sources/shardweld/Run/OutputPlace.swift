@@ -21,7 +21,8 @@ struct OutputPlace {
     folder = Path.resolved(folder) ?? folder
     let status = try Self.status(folder)
     guard status?.isFolder != false else {
-      throw .refused("\(folder) is not a folder, so \(output) cannot be made; choose another output")
+      throw .refused(
+        "\(folder) is not a folder, so \(output) cannot be made; choose another output")
     }
     path = Path.join(folder, rest)
   }
