@@ -6,15 +6,15 @@ import Safetensors
 import Storage
 
 extension Manifest {
-  /// Reads a manifest and checks that its parts agree with its own output digest.
+  /// Reads a manifest and checks that its parts agree with its own digests.
   package static func decode(_ bytes: [UInt8]) throws(PlanError) -> Manifest {
     var manifest = Manifest(
       tool: "", options: MergeOptions(), base: [], adapters: [], earlierAdapters: [], files: [],
       shards: [])
-    var output = ""
+    var (output, own) = ("", "")
     var missing = RequiredMembers([
       "manifest", "tool", "contract", "output", "options", "base", "adapters",
-      "earlierAdapters", "files", "shards",
+      "earlierAdapters", "files", "shards", "digest",
     ])
     var reader = try JSONReader.of(bytes)
     try reader.object { key, reader throws(PlanError) in
@@ -24,7 +24,9 @@ extension Manifest {
         let found = try reader.count(key)
         guard found == format else { throw .version(found: found, expected: format) }
       case "tool": manifest.tool = try reader.text()
-      case "contract": _ = try reader.text()
+      case "contract":
+        let found = try reader.text()
+        guard found == contract else { throw .invalid(member: key, found: found) }
       case "output": output = try reader.digest(key)
       case "options": manifest.options = try PlanCodec.readOptions(&reader)
       case "base":
@@ -39,6 +41,7 @@ extension Manifest {
         manifest.files = try reader.list { r throws(PlanError) in try readFile(&r) }
       case "shards":
         manifest.shards = try reader.list { r throws(PlanError) in try readShard(&r) }
+      case "digest": own = try reader.digest(key)
       default: throw .unknown(member: key)
       }
     }
@@ -46,6 +49,10 @@ extension Manifest {
     try reader.end()
     guard output == manifest.outputDigest else {
       throw .invalid(member: "output", found: "\(output), its files give \(manifest.outputDigest)")
+    }
+    let found = Digest.xxh3(Array(bytes.dropLast(ending(own).utf8.count))).description
+    guard own == found else {
+      throw .invalid(member: "digest", found: "\(own), its text gives \(found)")
     }
     return manifest
   }

@@ -12,7 +12,11 @@
 //   "shards":[
 //   {"name":"model-00001-of-00002.safetensors","byteCount":4096,"digest":"xxh3:…","tensors":[
 //   {"name":"a.weight","dtype":"BF16","shape":[8,4],"digest":"xxh3:…","source":"xxh3:…",
-//    "updates":[[0,"alpha 16 / r 8"]]}]}]}
+//    "updates":[[0,"alpha 16 / r 8"]]}]}],
+//   "digest":"xxh3:…"}
+//
+// The last member is the digest of every byte before its value: a manifest vouches for the output,
+// and this vouches for the manifest.
 import OrderedJSON
 import Planning
 import Safetensors
@@ -20,12 +24,14 @@ import Storage
 
 extension Manifest {
   static let format = 1
+  /// How the numbers were made; another order of operations would have another name.
+  static let contract = "f32-once"
 
   /// The manifest's bytes; the same for the same manifest.
   package func encode() -> [UInt8] {
     var text = Lines()
     text.add("{\"manifest\":\(Self.format),\"tool\":") { $0.string(tool) }
-    text.add(",\"contract\":\"f32-once\",\"output\":") { $0.string(outputDigest) }
+    text.add(",\"contract\":\"\(Self.contract)\",\"output\":") { $0.string(outputDigest) }
     text.add(",\n\"options\":") { PlanCodec.write(options, to: &$0) }
     text.list(",\n\"base\":", base) { shard, writer in
       writer.object { writer in
@@ -44,9 +50,14 @@ extension Manifest {
       text.list(",\"tensors\":", shard.tensors, Self.write)
       text.add("}")
     }
-    text.add("]}\n")
+    text.add("],\n\"digest\":")
+    let digest = Digest.xxh3(text.bytes).description
+    text.add(Self.ending(digest))
     return text.bytes
   }
+
+  /// What stands behind the bytes that the manifest's own digest is of.
+  static func ending(_ digest: String) -> String { "\"\(digest)\"}\n" }
 
   private static func write(_ adapter: Adapter, to writer: inout JSONWriter) {
     writer.object { writer in

@@ -47,7 +47,7 @@ struct RefusalUsageTests {
     (["--digest", "md5"], "--digest is xxh3 or sha256, not \"md5\""),
     (["--nonfinite", "ignore"], "--nonfinite is"), (["--verify", "maybe"], "--verify is"),
     (["--progress", "loud"], "--progress is"), (["--log-level", "shout"], "--log-level is"),
-    (["--overwrite=yes"], "takes no value"), (["--layout="], "empty value"),
+    (["--overwrite=yes"], "takes no value"), (["--layout="], "not \"\""),
     (["--layout", "source", "--layout", "layers"], "given twice"),
     (["--dry-run", "--restart"], "--dry-run and --restart exclude each other"),
     (["--dry-run", "--overwrite"], "--dry-run and --overwrite exclude each other"),

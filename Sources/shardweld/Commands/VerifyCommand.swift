@@ -106,6 +106,9 @@ struct InputCheck {
       guard files[index].map(\.digest).sorted() == known.files.map(\.digest).sorted() else {
         throw .different("\(path) is not the adapter \"\(known.name)\" that was merged")
       }
+      guard preparation.plan.adapters[index].configDigest == known.configDigest else {
+        throw .different("\(path)/adapter_config.json is not the config that was merged by")
+      }
       guard flags.adapters[index].strength == known.strength else {
         throw .different(
           "\(path) was merged at strength \(known.strength), not \(flags.adapters[index].strength)")

@@ -72,6 +72,7 @@ enum CommandError: Error, Equatable {
     case .ledger(.running), .ledger(.planChanged), .ledger(.noJob): .badInput
     case .ledger: .failed
     case .merging(let error): error.noSpace ? .again : .failed
+    case .publishing(.noManifest): .badInput
     case .publishing(let error): error.isDifference ? .different : .failed
     case .messaging, .configuration: .configuration
     case .stopped: .again
