@@ -117,7 +117,7 @@ package struct CoordinatorMachine: Sendable {
   /// Says something to a worker.
   mutating func send(_ message: CoordinatorMessage, to id: WorkerID) {
     sequence += 1
-    let envelope = Envelope(epoch: settings.epoch, session: id.session, sequence: sequence)
+    let envelope = Envelope(epoch: settings.epoch, session: id.life, sequence: sequence)
     directives.append(.send(message, envelope, to: id))
   }
 

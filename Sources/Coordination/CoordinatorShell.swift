@@ -168,7 +168,7 @@ package final class CoordinatorShell {
       guard let incoming = link.receive() else { break }
       do throws(MessageError) {
         let (message, envelope) = try MessageCodec.decodeWorker(incoming.bytes)
-        let id = WorkerID(key: incoming.key.text, session: envelope.session)
+        let id = WorkerID(key: incoming.key.text, life: envelope.session)
         peers[id] = incoming.peer
         tell(.message(message, envelope, from: id))
         if case .goodbye = message { peers[id] = nil }

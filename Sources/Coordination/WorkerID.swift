@@ -4,14 +4,14 @@ package struct WorkerID: Hashable, Comparable, Sendable {
   /// The authenticated key, in Z85.
   package var key: String
   /// `Envelope.session`.
-  package var session: UInt64
+  package var life: UInt64
 
-  package init(key: String, session: UInt64) {
+  package init(key: String, life: UInt64) {
     self.key = key
-    self.session = session
+    self.life = life
   }
 
   package static func < (a: WorkerID, b: WorkerID) -> Bool {
-    (a.session, a.key) < (b.session, b.key)
+    (a.life, a.key) < (b.life, b.key)
   }
 }

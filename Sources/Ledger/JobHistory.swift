@@ -1,5 +1,4 @@
-// A job's folder as `status` and `explain` see it: read only, beside a running coordinator or
-// after.
+// A job's folder as `status` and `explain` see it: read only, beside a coordinator or after it.
 package import Planning
 import Storage
 

@@ -15,8 +15,8 @@ extension JobLedger {
     _ folder: JobFolder, plan: MergePlan, encoded: EncodedPlan,
     watchMilliseconds: Int = JobLedger.watchMilliseconds
   ) throws(LedgerError) -> JobLedger {
+    try sweep(folder)
     try LedgerError.wrapping { () throws(StorageError) in
-      try Folder.removeTree(folder.removed)
       try Folder.create(folder.path)
       try Folder.flush(Path.parent(folder.path))
     }
@@ -27,11 +27,24 @@ extension JobLedger {
       }
       try Folder.flush(folder.path)
     }
+    try checkAlone(folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
+    // The plan first: a merge that may not go on leaves the folder as it was.
+    try settlePlan(folder, plan: plan, encoded: encoded)
     let epoch = try reserveEpoch(
       folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
-    try settlePlan(folder, plan: plan, encoded: encoded)
     let recovered = try recover(folder, plan: plan)
     return JobLedger(folder: folder, epoch: epoch, lock: lock, recovered: recovered)
+  }
+
+  /// Removes what a run that was killed while it cleaned up left of its folder; nothing else that
+  /// has the name.
+  package static func sweep(_ folder: JobFolder) throws(LedgerError) {
+    try LedgerError.wrapping { () throws(StorageError) in
+      guard try FileStatus.of(folder.removed)?.isFolder == true,
+        try Folder.list(folder.removed).allSatisfy(JobFolder.isOwnName)
+      else { return }
+      try Folder.removeTree(folder.removed)
+    }
   }
 
   // MARK: Alone
@@ -96,13 +109,13 @@ extension JobLedger {
     _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int
   ) throws(LedgerError) -> UInt64 {
     while true {
-      try checkAlone(
-        folder, lockIsReal: lockIsReal, watchMilliseconds: watchMilliseconds)
       let epoch = (try EpochRecord.numbers(in: folder).last ?? 0) + 1
       let isOurs = try LedgerError.wrapping { () throws(StorageError) in
         try WholeFile.createIfAbsent(heartbeat(0).encode(), at: folder.beat(epoch))
       }
       if isOurs { return epoch }
+      try checkAlone(
+        folder, lockIsReal: lockIsReal, watchMilliseconds: watchMilliseconds)
     }
   }
 

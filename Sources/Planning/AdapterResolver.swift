@@ -32,8 +32,8 @@ struct AdapterResolver {
   /// The adapter's steps, in the order in which they must be done on one tensor: whole tensors,
   /// low-rank updates, bias updates, rows; and the tensors set aside with their reasons.
   func steps() throws(PlanningError) -> (steps: [Step], setAside: [String]) {
-    let (stacked, plain) = splitModules()
-    let naming = try chooseNaming(plain: plain, stacked: stacked)
+    let naming = try chooseNaming()
+    let (stacked, plain) = splitModules(naming)
     var steps: [Step] = []
     var setAside = adapter.setAside
     for whole in adapter.wholeTensors { steps.append(try step(for: whole, naming)) }
@@ -79,12 +79,15 @@ struct AdapterResolver {
   }
 
   /// Separates modules whose pairs belong to parameters named by `target_parameters`.
-  private func splitModules() -> (stacked: [StackedModule], plain: [AdapterModule]) {
+  private func splitModules(
+    _ naming: Naming
+  ) -> (stacked: [StackedModule], plain: [AdapterModule]) {
+    if adapter.config.targetParameters.isEmpty { return ([], adapter.modules) }
     var plain: [AdapterModule] = []
     var groups: [String: [AdapterModule]] = [:]
     var order: [String] = []
     for module in adapter.modules {
-      if parameters(of: module.path).isEmpty {
+      if parameters(of: module.path, naming).isEmpty {
         plain.append(module)
       } else {
         if groups[module.path] == nil { order.append(module.path) }
@@ -93,20 +96,21 @@ struct AdapterResolver {
     }
     let stacked = order.map { path in
       StackedModule(
-        path: path, parameters: parameters(of: path),
+        path: path, parameters: parameters(of: path, naming),
         modules: groups[path]!.sorted { $0.depth > $1.depth })
     }
     return (stacked, plain)
   }
 
   /// Parameters of a module that `target_parameters` names, in the order in which transformers'
-  /// expert classes register them.
-  private func parameters(of module: String) -> [String] {
+  /// expert classes register them. A bare name is meant for the modules that have such a parameter.
+  private func parameters(of module: String, _ naming: Naming) -> [String] {
     let named = adapter.config.targetParameters.compactMap { target -> String? in
       let parts = target.split(separator: ".")
       let owner = parts.dropLast().joined(separator: ".")
-      let fits = owner.isEmpty || module == owner || module.hasSuffix("." + owner)
-      return fits ? parts.last.map(String.init) : nil
+      guard let parameter = parts.last.map(String.init) else { return nil }
+      if owner.isEmpty { return locate(module, parameter, naming) == nil ? nil : parameter }
+      return module == owner || module.hasSuffix("." + owner) ? parameter : nil
     }
     let known = ["gate_up_proj", "gate_up_proj_bias", "up_proj", "down_proj", "down_proj_bias"]
     return Set(named).sorted { a, b in
@@ -116,11 +120,10 @@ struct AdapterResolver {
   }
 
   /// The one naming under which every module finds its weight; identity where that fits.
-  private func chooseNaming(
-    plain: [AdapterModule], stacked: [StackedModule]
-  ) throws(PlanningError) -> Naming {
+  private func chooseNaming() throws(PlanningError) -> Naming {
     /// What a naming makes of every name, or nil at the first that finds nothing.
     func targets(_ naming: Naming) -> [String]? {
+      let (stacked, plain) = splitModules(naming)
       var found: [String] = []
       for module in plain {
         guard let place = locate(module.path, naming) else { return nil }
@@ -150,24 +153,22 @@ struct AdapterResolver {
         let index = zip(fit.targets, found).enumerated().first { $0.element.0 != $0.element.1 }!
         throw .ambiguous(
           adapter: adapter.path,
-          module: (plain.map(\.path) + stacked.map(\.path))
-            .dropFirst(index.offset).first ?? found[index.offset],
+          module: adapter.modules.dropFirst(index.offset).first?.path ?? found[index.offset],
           first: index.element.0, second: index.element.1)
       }
       fit = fit ?? (naming, found)
     }
     if let fit { return fit.naming }
-    throw unresolved(plain: plain, stacked: stacked)
+    throw unresolved()
   }
 
   /// The refusal that names what found nothing under the names as they are.
-  private func unresolved(
-    plain: [AdapterModule], stacked: [StackedModule]
-  ) -> PlanningError {
+  private func unresolved() -> PlanningError {
+    let (stacked, plain) = splitModules(.identity)
     var missing = plain.map(\.path).filter { locate($0, .identity) == nil }
-    missing += stacked.map(\.path).filter { path in
-      parameters(of: path).contains { locate(path, $0, .identity) == nil }
-    }
+    missing += stacked.filter { group in
+      group.parameters.contains { locate(group.path, $0, .identity) == nil }
+    }.map(\.path)
     if missing.isEmpty,
       let whole = adapter.wholeTensors.first(where: {
         !$0.isDeclared && locate($0, .identity) == nil

@@ -43,7 +43,12 @@ extension Publication {
   /// Fills publish/ and says so in finish.json.
   private func complete(_ commits: [CommitRecord]) throws(PublishingError) {
     let ordered = try ordered(commits)
-    for job in plan.jobs {
+    for (job, commit) in zip(plan.jobs, ordered) {
+      // A crash may have come between a shard's commit and its name.
+      let isUnplaced = try PublishingError.wrapping { () throws(StorageError) in
+        try FileStatus.of(folder.shard(commit.attempt)) != nil
+      }
+      if isUnplaced { try place(commit.attempt, job: job) }
       try ShardCheck.check(folder.published(job.shardName), against: job)
     }
     try checkSideFileNames()

@@ -4,7 +4,7 @@ import Planning
 
 extension WorkerMachine {
   mutating func hear(_ message: CoordinatorMessage, _ envelope: Envelope, now: Int64) {
-    guard envelope.session == settings.session, envelope.epoch >= epoch else { return }
+    guard envelope.session == settings.life, envelope.epoch >= epoch else { return }
     switch message {
     case .welcome(let folder, let digest, let heartbeat, let lease):
       lastWord = now

@@ -96,7 +96,7 @@ package struct WorkerMachine: Sendable {
   /// Says something under the epoch known.
   mutating func send(_ message: WorkerMessage) {
     sequence += 1
-    let envelope = Envelope(epoch: epoch, session: settings.session, sequence: sequence)
+    let envelope = Envelope(epoch: epoch, session: settings.life, sequence: sequence)
     directives.append(.send(message, envelope))
   }
 

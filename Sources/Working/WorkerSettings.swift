@@ -6,7 +6,7 @@ package struct WorkerSettings: Equatable, Sendable {
   package var processID: Int
   package var threads: Int
   /// Random, one per process: tells a restarted worker from a repeated message.
-  package var session: UInt64
+  package var life: UInt64
 
   /// Between two hellos.
   package var helloMilliseconds: Int64 = 1_000
@@ -21,10 +21,10 @@ package struct WorkerSettings: Equatable, Sendable {
   /// How long it waits for its goodbye to be answered, and for dropped work to stop.
   package var farewellMilliseconds: Int64 = 3_000
 
-  package init(host: String, processID: Int, threads: Int, session: UInt64) {
+  package init(host: String, processID: Int, threads: Int, life: UInt64) {
     self.host = host
     self.processID = processID
     self.threads = threads
-    self.session = session
+    self.life = life
   }
 }

@@ -62,7 +62,9 @@ struct ChildProcess {
       &actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
     unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
     var words = unsafe command.map { unsafe strdup($0) } + [nil]
-    defer { unsafe words.forEach { unsafe free($0) } }
+    defer {
+      for index in unsafe words.indices { unsafe free(words[index]) }
+    }
     var process: pid_t = 0
     let code = unsafe posix_spawnp(&process, command[0], &actions, nil, &words, environ)
     guard code == 0 else { throw Failed(description: "cannot start \(command[0]): error \(code)") }

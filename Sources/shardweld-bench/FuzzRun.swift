@@ -46,6 +46,7 @@ struct FuzzRun {
     let file = try mark.map { path throws(StorageError) in try MarkFile(path) }
     var tallies = Array(repeating: Tally(), count: targets.count)
     var findings = 0
+    var slowest: (milliseconds: Double, number: UInt64) = (0, 0)
     let clock = ContinuousClock()
     let start = clock.now
     var number: UInt64 = 0
@@ -63,6 +64,7 @@ struct FuzzRun {
         print("case \(number): \(broken)")
       }
       let passed = (clock.now - before) / .milliseconds(1)
+      if passed > slowest.milliseconds { slowest = (passed, number) }
       if passed > slowMilliseconds {
         findings += 1
         print("case \(number): \(targets[Int(number) % targets.count].name) took \(Int(passed)) ms")
@@ -72,6 +74,7 @@ struct FuzzRun {
     for (target, tally) in zip(targets, tallies) {
       print("\(target.name): \(tally.taken) taken, \(tally.refused) refused")
     }
+    print("slowest: case \(slowest.number), \(Int(slowest.milliseconds)) ms")
     print("\(number) cases in \(seconds) s, \(findings) findings, seed \(seed), \(peak())")
     return findings == 0 ? 0 : 1
   }

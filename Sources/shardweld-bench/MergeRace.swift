@@ -36,7 +36,7 @@ struct MergeRace {
       racers.append(.merge(program, rank: rank, verify: "none", flags: words.rest))
       if let python, let loop { racers.append(.loop(python, loop, rank: rank)) }
     }
-    print("\(race.byteCount / 1_000_000) MB of weights, \(rounds) rounds")
+    print("\(race.byteCount / 1_000_000) MB of weights, \(rounds) rounds, \(load)")
     var table = RaceTable(racers.map(\.name))
     for round in 0..<rounds {
       for turn in racers.indices {
@@ -51,6 +51,14 @@ struct MergeRace {
     try race.clear()
     print("\n" + table.text)
     return 0
+  }
+
+  /// How busy the machine is before anything starts: with others at work, ratios say little.
+  private static var load: String {
+    var average = 0.0
+    guard unsafe getloadavg(&average, 1) == 1 else { return "load unknown" }
+    let tenths = Int((average * 10).rounded())
+    return "load \(tenths / 10).\(tenths % 10) on \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores"
   }
 
   private init(_ model: String) throws {

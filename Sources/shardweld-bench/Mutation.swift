@@ -18,16 +18,16 @@ struct Mutation {
     count > 0 ? Int(generator.next() % UInt64(count)) : 0
   }
 
-  /// Some bytes after one to three changes; `other` lends parts of itself.
+  /// Some bytes after one to four changes; `other` lends parts of itself.
   mutating func change(_ bytes: [UInt8], with other: [UInt8]) -> [UInt8] {
     var bytes = bytes
-    for _ in 0...index(3) { step(&bytes, other) }
+    for _ in 0...index(pick([1, 1, 4])) { step(&bytes, other) }
     return bytes
   }
 
   private mutating func step(_ bytes: inout [UInt8], _ other: [UInt8]) {
     let place = index(bytes.count)
-    switch index(12) {
+    switch index(18) {
     case 0 where !bytes.isEmpty: bytes[place] ^= 1 << UInt8(index(8))
     case 1 where !bytes.isEmpty: bytes[place] = UInt8(truncatingIfNeeded: generator.next())
     case 2: bytes.insert(UInt8(truncatingIfNeeded: generator.next()), at: place)
@@ -37,8 +37,8 @@ struct Mutation {
     case 6: bytes.removeLast(bytes.count - place)
     case 7: bytes.insert(contentsOf: pick(Self.words).utf8, at: place)
     case 8: bytes.replaceSubrange(part(of: bytes), with: pick(Self.words).utf8)
-    case 9: replaceNumber(&bytes, near: place)
-    case 10: replaceText(&bytes, near: place)
+    case 9, 12, 13, 14: replaceNumber(&bytes, near: place)
+    case 10, 15, 16: replaceText(&bytes, near: place)
     default: swapLittleEndian(&bytes, at: place)
     }
   }
@@ -89,7 +89,8 @@ struct Mutation {
   private static let values = [
     "null", "true", "false", "0", "-1", "1e400", "\"\"", "[]", "{}", "[[]]", "{\"a\":1}", "\"..\"",
     "\"/dev/zero\"", "\"../x\"", "\"a/../../b\"", "\"\\u0000\"", "\"\\ud800\"", "\"F64\"", "\"I4\"",
-    "\"BF16\"", "\"F8_E4M3\"", "\"(a+)+$\"", "\"(\"", "\"^(?:[a-z]+\\\\.)*\\\\d{1,999}\"",
+    "\"BF16\"", "\"F8_E4M3\"", "\"(a+)+$\"", "\"(\"",
+    "\"^(?:[a-z]+\\\\.)*\\\\d{1,999}\"",
     "\"layers.0\"",
     "\"LOKR\"", "\"lora\"", "\"NaN\"", "\"inf\"", "\"xxh3:00000000000000000000000000000000\"",
     "\"sha256:0\"", "[0,0]", "[-1]", "[9223372036854775807,2]", "9223372036854775807",

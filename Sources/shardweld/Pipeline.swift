@@ -22,8 +22,12 @@ enum Pipeline {
       let attempt = AttemptID(job: shard.id, epoch: job.ledger.epoch, attempt: 1)
       let path = job.folder.shard(attempt)
       let before = done
+      let start = Clock.milliseconds
+      job.ledger.note(JournalEntry(kind: "assigned", attempt: attempt, text: "merge"))
       func tell(_ phase: String, _ bytes: Int64) -> Bool {
-        report(result.progress(phase: phase, byteCount: before + bytes))
+        report(
+          result.progress(
+            phase: phase, byteCount: before + bytes, jobsDone: job.ledger.committed.count))
       }
 
       // merge: recipes → one shard file, tile by tile, digested as it is written, flushed.
@@ -50,11 +54,13 @@ enum Pipeline {
       let record = CommitRecord(
         job: shard.id, shardName: shard.shardName, byteCount: merged.byteCount,
         digest: merged.digest.description, tensors: merged.tensors, attempt: attempt,
-        host: Host.name, processID: Host.processID, milliseconds: 0, readBackBy: "")
+        host: Host.name, processID: Host.processID,
+        milliseconds: Int(Clock.milliseconds - start), readBackBy: "")
       _ = try wrap(CommandError.ledger) { () throws(LedgerError) in try job.ledger.commit(record) }
       try wrap(CommandError.publishing) { () throws(PublishingError) in
         try job.publication.place(attempt, job: shard)
       }
+      job.ledger.note(JournalEntry(kind: "committed", attempt: attempt))
       done += shard.byteCount
     }
 

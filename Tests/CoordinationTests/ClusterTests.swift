@@ -29,7 +29,7 @@ import Working
               endpoint: endpoint, serverKey: serverKey, keys: unsafe keys)
             let settings = WorkerSettings(
               host: "test", processID: 1_000_000 + number, threads: 1,
-              session: UInt64.random(in: .min ... .max))
+              life: UInt64.random(in: .min ... .max))
             exit = WorkerShell(
               link: link, signals: nil, settings: settings, memoryByteCount: 64_000_000,
               kernel: "any"
@@ -54,7 +54,9 @@ import Working
     during: @escaping (CoordinatorShell, ProgressSnapshot) -> Void = { _, _ in }
   ) throws -> (CoordinationOutcome, [WorkerExit]) {
     let keys = KeyPair.generate()
-    let endpoint = "ipc://" + merge.scratch("socket")
+    // A path of its own for each life, as for each process of a real coordinator: libzmq frees the
+    // address of a link that is gone only some time later.
+    let endpoint = "ipc://" + merge.scratch("socket-" + keys.publicKey.text.filter(\.isLetter))
     let link = try RouterLink(
       endpoint: endpoint, keys: serverKeys, allowList: AllowList([keys.publicKey: "local"]))
     let workers = Workers()

@@ -140,8 +140,8 @@ import Testing
   @Test func `another key cannot speak for a worker`() {
     var play = Rehearsal([10])
     play.join("a", credit: 2)
-    let thief = WorkerID(key: "thief", session: Rehearsal.id("a").session)
-    let envelope = Envelope(epoch: 3, session: thief.session, sequence: 9)
+    let thief = WorkerID(key: "thief", life: Rehearsal.id("a").life)
+    let envelope = Envelope(epoch: 3, session: thief.life, sequence: 9)
     let directives = play.on(
       .message(
         .result(

@@ -35,7 +35,7 @@ struct Rehearsal {
   }
 
   static func id(_ name: String) -> WorkerID {
-    WorkerID(key: name, session: name.utf8.reduce(0) { $0 &* 256 &+ UInt64($1) })
+    WorkerID(key: name, life: name.utf8.reduce(0) { $0 &* 256 &+ UInt64($1) })
   }
 
   func attempt(_ job: Int, _ number: Int = 1) -> AttemptID {
@@ -55,7 +55,7 @@ struct Rehearsal {
     let next = sequence ?? sequences[name, default: 0] + 1
     sequences[name] = max(next, sequences[name, default: 0])
     let id = Self.id(name)
-    let envelope = Envelope(epoch: epoch ?? self.epoch, session: id.session, sequence: next)
+    let envelope = Envelope(epoch: epoch ?? self.epoch, session: id.life, sequence: next)
     return on(.message(message, envelope, from: id))
   }
 

@@ -135,3 +135,17 @@ func `a square stack goes by the version where nothing else tells`(
     )
       == true)
 }
+
+@Test func `a bare parameter name is meant for the modules that have it`() throws {
+  let model = try TinyModel(
+    stacked + [
+      ("model.layers.0.self_attn.o_proj.weight", .f32, [4, 4]),
+      ("model.layers.0.mlp.gate.weight", .f32, [3, 4]),
+    ])
+  try model.add(
+    adapter(swapped: true) + TinyModel.pair("model.layers.0.self_attn.o_proj", out: 4, in: 4)
+      + TinyModel.pair("model.layers.0.mlp.gate", out: 3, in: 4),
+    #", "target_parameters": ["gate.weight", "down_proj", "gate_up_proj"]"#)
+  let plan = try model.plan()
+  #expect(PlanSummary(plan).changedCount == 4)
+}

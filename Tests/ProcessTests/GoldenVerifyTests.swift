@@ -192,7 +192,7 @@ struct GoldenVerifyTests {
     let json = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
     #expect(json?["verified"] as? Bool == true)
     #expect(json?["recomputed"] as? Int == 2)
-    #expect(json?["inputs_checked"] as? Bool == true)
+    #expect(json?["inputsChecked"] as? Bool == true)
   }
 
   @Test func `another adapter is found`() throws {

@@ -219,6 +219,16 @@ struct PublicationTests {
     #expect(try FileStatus.of(merge.output) == nil)
   }
 
+  @Test func `a shard that a crash left without its name is placed at the end`() throws {
+    let merge = try TinyOutput()
+    try merge.place()
+    let record = merge.commits[1]
+    let path = merge.folder.published(merge.plan.jobs[1].shardName)
+    try WholeFile.moveIfAbsent(from: path, to: merge.folder.shard(record.attempt))
+    _ = try merge.publication.finish(commits: merge.commits, overwrite: false)
+    _ = try OutputVerifier.verify(merge.output) { _, _ in }
+  }
+
   @Test func `a shard that is gone before the end is told`() throws {
     let merge = try TinyOutput()
     try merge.place()

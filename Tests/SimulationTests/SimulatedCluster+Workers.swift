@@ -7,17 +7,17 @@ import Working
 extension SimulatedCluster {
   mutating func newLife(_ index: Int) -> SimulatedWorker {
     processCount += 1
-    let session = random.next()
+    let life = random.next()
     let settings = WorkerSettings(
-      host: "host", processID: processCount, threads: 1, session: session)
+      host: "host", processID: processCount, threads: 1, life: life)
     return SimulatedWorker(
-      key: "key\(index)", machine: WorkerMachine(settings: settings, now: now), session: session,
+      key: "key\(index)", machine: WorkerMachine(settings: settings, now: now), life: life,
       processID: processCount)
   }
 
   mutating func startWorker(_ index: Int) {
     workers[index] = newLife(index)
-    agenda.put(.workerTick(index, session: workers[index].session), at: now)
+    agenda.put(.workerTick(index, life: workers[index].life), at: now)
   }
 
   /// A stopped process hears when it goes on; a dead one never.
@@ -27,7 +27,7 @@ extension SimulatedCluster {
       if let again { agenda.put(again, at: workers[index].pausedUntil) }
       return
     }
-    if case .message(_, let envelope) = event, envelope.session != workers[index].session { return }
+    if case .message(_, let envelope) = event, envelope.session != workers[index].life { return }
     let directives = workers[index].machine.on(event, now: now)
     note(2 + UInt64(index), UInt64(directives.count), "worker \(index): \(event) → \(directives)")
     for directive in directives { carryOut(directive, index) }
@@ -47,7 +47,7 @@ extension SimulatedCluster {
       }
       workers[index].task?.isHalted = true
       agenda.put(
-        .taskEnd(index, session: worker.session, task: task.number, .handedBack),
+        .taskEnd(index, life: worker.life, task: task.number, .handedBack),
         at: now + random.number(1...400))
     case .exit(let reason):
       workers[index].exit = reason
@@ -64,18 +64,18 @@ extension SimulatedCluster {
     }
     workers[index].taskCount += 1
     let number = workers[index].taskCount
-    let session = workers[index].session
+    let life = workers[index].life
     workers[index].task = SimulatedWorker.Task(assignment: assignment, number: number)
     let cost = Int64(1 + assignment.attempt.job % 5) * 1_000
     let steps = random.number(1...4)
     let pace = random.number(100...1_500)
     for step in 1...steps {
       agenda.put(
-        .step(index, session: session, task: number, byteCount: cost * step / steps),
+        .step(index, life: life, task: number, byteCount: cost * step / steps),
         at: now + pace * step)
     }
     agenda.put(
-      .taskEnd(index, session: session, task: number, outcome(of: assignment, cost: cost)),
+      .taskEnd(index, life: life, task: number, outcome(of: assignment, cost: cost)),
       at: now + pace * steps + 1)
   }
 
@@ -93,18 +93,18 @@ extension SimulatedCluster {
     }
   }
 
-  func currentTask(_ index: Int, _ session: UInt64, _ number: Int) -> SimulatedWorker.Task? {
+  func currentTask(_ index: Int, _ life: UInt64, _ number: Int) -> SimulatedWorker.Task? {
     let worker = workers[index]
-    guard worker.isAlive, worker.session == session, worker.task?.number == number else {
+    guard worker.isAlive, worker.life == life, worker.task?.number == number else {
       return nil
     }
     return worker.task
   }
 
   mutating func endTask(
-    _ index: Int, _ session: UInt64, _ number: Int, _ outcome: Outcome, again: Happening
+    _ index: Int, _ life: UInt64, _ number: Int, _ outcome: Outcome, again: Happening
   ) {
-    guard let task = currentTask(index, session, number) else { return }
+    guard let task = currentTask(index, life, number) else { return }
     guard workers[index].pausedUntil <= now else {
       return agenda.put(again, at: workers[index].pausedUntil)
     }

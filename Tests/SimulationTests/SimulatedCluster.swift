@@ -13,10 +13,10 @@ struct SimulatedCluster {
     case toCoordinator(WorkerMessage, Envelope, WorkerID, from: Int)
     case toWorker(CoordinatorMessage, Envelope, Int)
     case coordinatorTick(life: UInt64)
-    case workerTick(Int, session: UInt64)
+    case workerTick(Int, life: UInt64)
     case disk(CoordinatorMachine.Event, life: UInt64)
-    case step(Int, session: UInt64, task: Int, byteCount: Int64)
-    case taskEnd(Int, session: UInt64, task: Int, Outcome)
+    case step(Int, life: UInt64, task: Int, byteCount: Int64)
+    case taskEnd(Int, life: UInt64, task: Int, Outcome)
     case trouble(Weather.Trouble)
     case startWorker(Int)
     case startCoordinator
@@ -100,8 +100,8 @@ struct SimulatedCluster {
       guard life == epoch, coordinator != nil else { return }
       agenda.put(.coordinatorTick(life: life), at: now + 250)
       tellCoordinator(.tick)
-    case .workerTick(let index, let session):
-      guard workers[index].session == session, workers[index].isAlive else { return }
+    case .workerTick(let index, let life):
+      guard workers[index].life == life, workers[index].isAlive else { return }
       agenda.put(happening, at: max(now, workers[index].pausedUntil) + 250)
       tellWorker(index, .tick, again: nil)
     case .disk(let event, let life):
@@ -109,13 +109,13 @@ struct SimulatedCluster {
       if case .committed(let attempt) = event, commits[attempt.job] != attempt { store(attempt) }
       if event == .published { isPublished = true }
       tellCoordinator(event)
-    case .step(let index, let session, let number, let byteCount):
-      guard let task = currentTask(index, session, number) else { return }
+    case .step(let index, let life, let number, let byteCount):
+      guard let task = currentTask(index, life, number) else { return }
       let attempt = task.assignment.attempt
       tellWorker(
         index, .advanced(task.assignment.kind, attempt, byteCount: byteCount), again: happening)
-    case .taskEnd(let index, let session, let number, let outcome):
-      endTask(index, session, number, outcome, again: happening)
+    case .taskEnd(let index, let life, let number, let outcome):
+      endTask(index, life, number, outcome, again: happening)
     case .trouble(let trouble): befall(trouble)
     case .startWorker(let index): startWorker(index)
     case .startCoordinator: startCoordinator()
@@ -148,7 +148,7 @@ struct SimulatedCluster {
     switch directive {
     case .send(let message, let envelope, let id):
       watch.coordinatorSays(message, to: id)
-      guard let index = workers.firstIndex(where: { $0.session == id.session }) else { return }
+      guard let index = workers.firstIndex(where: { $0.life == id.life }) else { return }
       travel(.toWorker(message, envelope, index))
     case .check(let attempt, _, let digest, _):
       let isThere = shards[attempt] != nil

@@ -13,7 +13,7 @@ struct SimulatedWorker {
 
   let key: String
   var machine: WorkerMachine
-  var session: UInt64
+  var life: UInt64
   var processID: Int
   var isAlive = true
   /// Stopped by SIGSTOP until then.

@@ -60,6 +60,6 @@ struct Watch {
 /// How the coordinator's socket would name a worker.
 enum WorkerIdentity {
   static func of(_ worker: SimulatedWorker) -> WorkerID {
-    WorkerID(key: worker.key, session: worker.session)
+    WorkerID(key: worker.key, life: worker.life)
   }
 }

@@ -13,7 +13,7 @@ struct Rehearsal {
 
   init() {
     machine = WorkerMachine(
-      settings: WorkerSettings(host: "n1", processID: 77, threads: 2, session: 42), now: 0)
+      settings: WorkerSettings(host: "n1", processID: 77, threads: 2, life: 42), now: 0)
   }
 
   static let slice = PlanSlice(offset: 5, byteCount: 6, digest: "xxh3:slice")
@@ -32,10 +32,10 @@ struct Rehearsal {
   /// The coordinator says something.
   @discardableResult
   mutating func hear(
-    _ message: CoordinatorMessage, epoch: UInt64? = nil, session: UInt64 = 42
+    _ message: CoordinatorMessage, epoch: UInt64? = nil, life: UInt64 = 42
   ) -> [Directive] {
     sequence += 1
-    let envelope = Envelope(epoch: epoch ?? self.epoch, session: session, sequence: sequence)
+    let envelope = Envelope(epoch: epoch ?? self.epoch, session: life, sequence: sequence)
     return on(.message(message, envelope))
   }
 

@@ -49,7 +49,7 @@ import Working
   @Test func `words for another life are ignored`() {
     var play = Rehearsal()
     play.welcome()
-    #expect(play.hear(.assign(play.merge(0)), session: 41).isEmpty)
+    #expect(play.hear(.assign(play.merge(0)), life: 41).isEmpty)
   }
 
   @Test func `words of a lower epoch are ignored`() {

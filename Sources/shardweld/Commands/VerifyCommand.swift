@@ -49,9 +49,9 @@ enum VerifyCommand {
       writer.member("shards", report.shardCount)
       writer.member("tensors", report.tensorCount)
       writer.member("bytes", report.byteCount)
-      writer.member("inputs_checked", .bool(flags.base != nil))
+      writer.member("inputsChecked", .bool(flags.base != nil))
       writer.member("recomputed", recomputed)
-      writer.member("extra_files", .array(report.extraFiles.map { .string($0) }))
+      writer.member("extraFiles", .array(report.extraFiles.map { .string($0) }))
       writer.member("digest", report.manifest.outputDigest)
     }
     return try CommandLineFace.show(writer.text + "\n")
@@ -129,7 +129,7 @@ struct InputCheck {
       }
       if chosen.isEmpty { continue }
       let range = Int(slice.offset)..<Int(slice.offset + slice.byteCount)
-      let own = try wrap({ CommandError.plan(path: "plan", $0) }) { () throws(PlanError) in
+      let own = try reading("plan") { () throws(PlanError) in
         try PlanCodec.decodeSlice(Array(encoded.bytes[range]))
       }
       let merge = ShardMerge(

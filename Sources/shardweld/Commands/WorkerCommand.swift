@@ -24,10 +24,10 @@ enum WorkerCommand {
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     let settings = WorkerSettings(
       host: Host.name, processID: Host.processID, threads: flags.threads ?? cores,
-      session: .random(in: 1 ... .max))
-    let kernel = try wrap({ CommandError.merging(.instructionSet($0)) }) {
-      () throws(KernelsError) in
-      try InstructionSet.selection.get().name
+      life: .random(in: 1 ... .max))
+    let kernel: String
+    do throws(KernelsError) { kernel = try InstructionSet.selection.get().name } catch {
+      throw .merging(.instructionSet(error))
     }
     log.debug("worker \(Host.name)/\(Host.processID) for \(endpoint), \(kernel)")
     let exit = WorkerShell(

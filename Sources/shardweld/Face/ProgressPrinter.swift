@@ -20,7 +20,9 @@ final class ProgressPrinter {
   func update(_ progress: Progress) {
     guard display.mode != .none else { return }
     let columns = StandardError.columns ?? 80
-    if let output = display.update(progress, now: Self.now, columns: columns) { show(output) }
+    if let output = display.update(progress, now: Clock.milliseconds, columns: columns) {
+      show(output)
+    }
   }
 
   /// The same for what a coordinator tells.
@@ -33,7 +35,7 @@ final class ProgressPrinter {
 
   /// Ends the display; the terminal is left as it was found. Calling it again does nothing.
   func finish(isComplete: Bool) {
-    for output in display.finish(isComplete: isComplete, now: Self.now) { show(output) }
+    for output in display.finish(isComplete: isComplete, now: Clock.milliseconds) { show(output) }
   }
 
   private func show(_ output: ProgressDisplay.Output) {
@@ -41,13 +43,6 @@ final class ProgressPrinter {
     case .bar(let text): StandardError.shared.draw(text)
     case .line(let text): StandardError.shared.line(text)
     }
-  }
-
-  /// Milliseconds of a clock that never goes back.
-  private static var now: Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 }
 

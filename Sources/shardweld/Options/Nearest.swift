@@ -17,35 +17,41 @@ enum Nearest {
     return ranked.filter { $0.distance == best.distance }.count == 1 ? best.word : nil
   }
 
-  /// The names that a long one was probably meant to be, nearest first, at most `count`: those that
-  /// hold what was typed, or else those that the fewest changes lead to.
+  /// The names that a long one was probably meant to be, or to be a part of, at most `count`: those
+  /// first that hold it with the fewest changes, then those that have the least besides.
   static func several(_ typed: String, among known: some Sequence<String>, count: Int) -> [String] {
     let wanted = folded(typed)
     guard !wanted.isEmpty, count > 0 else { return [] }
-    var holding: [String] = []
-    var ranked: [(word: String, distance: Int)] = []
+    var best: [(word: String, rank: (changes: Int, rest: Int))] = []
     for word in known {
       let found = folded(word)
-      if holds(found, wanted) { holding.append(word) }
-      if holding.count == count { break }
-      guard holding.isEmpty else { continue }
-      let worst = ranked.count < count ? wanted.count / 2 : ranked[count - 1].distance - 1
-      guard abs(found.count - wanted.count) <= worst else { continue }
-      let distance = distance(wanted, found, limit: worst)
-      guard distance <= worst else { continue }
-      let place = ranked.firstIndex { $0.distance > distance } ?? ranked.count
-      ranked.insert((word, distance), at: place)
-      if ranked.count > count { ranked.removeLast() }
+      let limit = best.count < count ? wanted.count / 3 : best[count - 1].rank.changes
+      let changes = distance(wanted, toPartOf: found, limit: limit)
+      let rank = (changes: changes, rest: abs(found.count - wanted.count))
+      guard changes <= limit, best.count < count || rank < best[count - 1].rank else { continue }
+      best.insert((word, rank), at: best.firstIndex { rank < $0.rank } ?? best.count)
+      if best.count > count { best.removeLast() }
     }
-    return holding.isEmpty ? ranked.map(\.word) : holding
+    return best.map(\.word)
   }
 
-  /// True where the wanted bytes stand somewhere in a word.
-  private static func holds(_ word: [UInt8], _ wanted: [UInt8]) -> Bool {
-    guard word.count >= wanted.count else { return false }
-    return (0...(word.count - wanted.count)).contains { start in
-      word[start] == wanted[0] && word[start..<(start + wanted.count)].elementsEqual(wanted)
+  /// Fewest insertions, deletions and replacements that turn one word into some part of the other
+  /// (Sellers 1980), or some number beyond the limit.
+  private static func distance(_ a: [UInt8], toPartOf b: [UInt8], limit: Int) -> Int {
+    var row = [Int](repeating: 0, count: b.count + 1)
+    for i in a.indices {
+      var diagonal = row[0]
+      row[0] = i + 1
+      var least = row[0]
+      for j in b.indices {
+        let change = diagonal + (a[i] == b[j] ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = min(change, diagonal + 1, row[j] + 1)
+        least = min(least, row[j + 1])
+      }
+      if least > limit { return least }
     }
+    return row.reduce(Int.max, min)
   }
 
   private static func folded(_ word: String) -> [UInt8] {
@@ -54,10 +60,8 @@ enum Nearest {
   }
 
   /// Fewest insertions, deletions, replacements and swaps of neighbours that turn one word into the
-  /// other (Damerau and Levenshtein, optimal string alignment). Given up, as some number beyond the
-  /// limit, where there is one and it cannot be kept.
-  static func distance(_ a: [UInt8], _ b: [UInt8], limit: Int = .max) -> Int {
-    var lowest = 0
+  /// other (Damerau and Levenshtein, optimal string alignment).
+  static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     var older = [Int](repeating: 0, count: b.count + 1)
     var previous = Array(0...b.count)
     for i in a.indices {
@@ -69,10 +73,8 @@ enum Nearest {
           row[j + 1] = min(row[j + 1], older[j - 1] + 1)
         }
       }
-      // A swap looks two rows back, so both must be beyond the limit.
-      let least = row.reduce(Int.max, min)
-      if min(lowest, least) > limit { return least }
-      (lowest, older, previous) = (least, previous, row)
+      older = previous
+      previous = row
     }
     return previous[b.count]
   }

@@ -87,7 +87,10 @@ final class LocalWorkers: Sendable {
     guard let program = Path.resolved("/proc/self/exe") else { return }
     var arguments = unsafe ([program] + recipe.words).map { unsafe strdup($0) } + [nil]
     var environment = unsafe Self.environment.map { unsafe strdup($0) } + [nil]
-    defer { unsafe (arguments + environment).forEach { unsafe free($0) } }
+    defer {
+      for index in unsafe arguments.indices { unsafe free(arguments[index]) }
+      for index in unsafe environment.indices { unsafe free(environment[index]) }
+    }
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
     defer { unsafe _ = posix_spawnattr_destroy(&attributes) }

@@ -78,7 +78,7 @@ struct MergeResult {
       writer.member("bytes", published?.byteCount ?? 0)
       writer.member("milliseconds", milliseconds)
       writer.member("jobs", plan.jobCount)
-      writer.member("jobs_resumed", resumedJobCount)
+      writer.member("jobsResumed", resumedJobCount)
       writer.member("workers", workerCount)
       writer.member("retries", retryCount)
       writer.member("digest", published?.outputDigest ?? "")

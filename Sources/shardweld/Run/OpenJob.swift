@@ -23,6 +23,7 @@ struct OpenJob {
     let preparation = try Preparation(flags)
     let output = Path.absolute(flags.output)
     let folder = JobFolder(output: output)
+    try wrap(CommandError.ledger) { () throws(LedgerError) in try JobLedger.sweep(folder) }
     let place = try wrap(CommandError.ledger) { () throws(LedgerError) in
       try FinishMarker.place(in: folder)
     }
@@ -63,7 +64,7 @@ struct OpenJob {
   func slice(_ job: MergeJob) throws(CommandError) -> JobSlice {
     let slice = encoded.slices[job.id]
     let range = Int(slice.offset)..<Int(slice.offset + slice.byteCount)
-    return try wrap({ CommandError.plan(path: folder.plan, $0) }) { () throws(PlanError) in
+    return try reading(folder.plan) { () throws(PlanError) in
       try PlanCodec.decodeSlice(Array(encoded.bytes[range]))
     }
   }

@@ -94,11 +94,11 @@ struct PlanText {
       writer.member("changed", summary.changedCount)
       writer.member("converted", summary.convertedCount)
       writer.member("copied", summary.copiedCount)
-      writer.member("bytes_read", summary.readByteCount)
-      writer.member("bytes_written", summary.writtenByteCount)
-      writer.member("disk_needed", preparation.diskByteCount)
-      writer.member("disk_free", freeByteCount.map { .integer($0) } ?? .null)
-      writer.member("peak_memory_per_worker", peakByteCount)
+      writer.member("bytesRead", summary.readByteCount)
+      writer.member("bytesWritten", summary.writtenByteCount)
+      writer.member("diskNeeded", preparation.diskByteCount)
+      writer.member("diskFree", freeByteCount.map { .integer($0) } ?? .null)
+      writer.member("peakMemoryPerWorker", peakByteCount)
       writer.key("jobs")
       writer.array { writer in
         for job in plan.jobs { self.job(job, &writer) }

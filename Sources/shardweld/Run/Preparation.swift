@@ -63,15 +63,21 @@ struct Preparation {
 
   /// An adapter given twice, or one that the base's own manifest names, would be doubled.
   private func refuseCarried() throws(CommandError) {
-    var paths: Set<String> = []
-    for adapter in adapters
-    where !paths.insert(Path.resolved(adapter.path) ?? adapter.path).inserted {
-      throw .refused(
-        "\(adapter.path) is given twice; name it once, with the strength it shall have, "
-          + "or add --again to merge it once more")
+    let manifest = try baseManifest()
+    guard adapters.count > 1 || manifest != nil else { return }
+    let digests = try adapterFiles()
+    var paths: [[String]: String] = [:]
+    for (adapter, files) in zip(adapters, digests) {
+      if let other = paths.updateValue(adapter.path, forKey: files.map(\.digest)) {
+        throw .refused(
+          "\(adapter.path) is given twice"
+            + (other == adapter.path ? "" : ", the first time as \(other)")
+            + "; name it once, with the strength it shall have, or add --again to merge it again"
+        )
+      }
     }
-    guard let manifest = try baseManifest() else { return }
-    for (adapter, files) in zip(adapters, try adapterFiles())
+    guard let manifest else { return }
+    for (adapter, files) in zip(adapters, digests)
     where manifest.carries(adapterDigests: files.map(\.digest)) {
       throw .refused(
         "\(checkpoint.path) is itself a merge that holds the adapter \(adapter.path); "
@@ -138,6 +144,13 @@ struct Preparation {
 
   /// Bytes the output takes while it grows: its shards, and a little for records and side files.
   var diskByteCount: Int64 { PlanSummary(plan).writtenByteCount + 4_000_000 }
+}
+
+/// Reads a plan's text and gives its error with the path.
+func reading<T>(
+  _ path: String, _ call: () throws(PlanError) -> T
+) throws(CommandError) -> T {
+  do { return try call() } catch { throw .plan(path: path, error) }
 }
 
 /// Runs a module's call and gives its error as the command's.

@@ -18,7 +18,7 @@ struct AdapterStory: Equatable, Sendable {
     (name, kind, strength) = (adapter.name, adapter.kind, adapter.strength)
   }
 
-  var text: String { "\(name)  (\(kind))" + (strength == 1 ? "" : "  × \(strength)") }
+  var text: String { "\(name) (\(kind))" + (strength == 1 ? "" : " × \(strength)") }
 
   func write(to writer: inout JSONWriter) {
     writer.object { writer in
@@ -27,17 +27,6 @@ struct AdapterStory: Equatable, Sendable {
       writer.member("strength", PlanCodec.number(strength))
     }
   }
-}
-
-/// What became of a tensor.
-enum Change: String, Sendable {
-  /// By updates of adapters.
-  case changed
-  /// An adapter's own tensor stands in its place, or is new.
-  case taken
-  /// Decoded for another dtype alone.
-  case converted
-  case copied
 }
 
 /// How many tensors are changed, converted and copied.

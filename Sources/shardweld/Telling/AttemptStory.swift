@@ -84,7 +84,13 @@ struct AttemptStory: Equatable, Sendable {
   init(_ id: AttemptID) { self.id = id }
 
   /// What is done for it now.
-  enum Task: String, Sendable { case merge, readBack, waiting }
+  enum Task: String, Sendable {
+    case merge, readBack
+    /// Written; somebody will look at it.
+    case waiting
+    /// Read back the same; its record is being written.
+    case commit
+  }
 
   /// The task under way, with who has it and since when; nil once the attempt has ended.
   var task: (kind: Task, worker: String, since: Int64?)? {
@@ -93,6 +99,7 @@ struct AttemptStory: Equatable, Sendable {
     if let reading = readBacks.last(where: { $0.ending == nil }) {
       return (.readBack, reading.worker, reading.began)
     }
+    if let last = readBacks.last, last.ending == .matched { return (.commit, "", last.ended) }
     return (.waiting, "", readBacks.last?.ended ?? merged)
   }
 

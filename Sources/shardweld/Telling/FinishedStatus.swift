@@ -52,17 +52,3 @@ struct FinishedStatus {
     return writer.text + "\n"
   }
 }
-
-extension Manifest.Tensor {
-  /// What became of it. A conversion leaves no trace but the digests, so an adapter's own tensor of
-  /// another dtype counts as taken.
-  var change: Change {
-    if let first = updates.first {
-      return updates.count == 1 && first.text == Self.ownTensorWords ? .taken : .changed
-    }
-    return digest == sourceDigest ? .copied : .converted
-  }
-
-  /// How `TensorRecipe.stories` begins where the tensor is the adapter's.
-  static let ownTensorWords = "the adapter's own tensor"
-}

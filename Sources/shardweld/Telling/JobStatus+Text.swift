@@ -27,6 +27,7 @@ extension JobStatus {
     let summary = PlanSummary(plan)
     facts.add("output", output)
     facts.add("state", stateText)
+    if state != .finished, let endReason { facts.add("reason", endReason) }
     facts.add("base", plan.basePath)
     for adapter in plan.adapters {
       facts.add("adapter", AdapterStory(adapter).text)
@@ -43,12 +44,7 @@ extension JobStatus {
   }
 
   private var stateText: String {
-    switch state {
-    case .finished: return "finished"
-    case .publishing: return "publishing"
-    case .merging: return endReason.map { "stopping: \($0)" } ?? "merging"
-    case .stopped: return endReason.map { "stopped: \($0)" } ?? "stopped"
-    }
+    state == .merging && endReason != nil ? "stopping" : state.rawValue
   }
 
   private func addWork(to facts: inout Facts) {
@@ -56,8 +52,8 @@ extension JobStatus {
     if let first = history.journal.first, let last = history.journal.last {
       facts.add("begun", Timestamp.text(milliseconds: first.time))
       facts.add("last event", Timestamp.text(milliseconds: last.time))
-    } else {
-      facts.add("journal", "none: when and by whom jobs were tried is not known")
+    } else if jobsDone > 0 {
+      facts.add("journal", "empty: when and by whom jobs were tried is not known")
     }
     if history.isRunning, !history.journal.isEmpty {
       let names = attempts.workers.prefix(8).joined(separator: ", ")
@@ -68,7 +64,7 @@ extension JobStatus {
           ? "none" : "\(attempts.workers.count): \(names)" + (more > 0 ? " and \(more) more" : ""))
     }
     if attempts.attemptCount > 0 {
-      facts.add("attempts", "\(attempts.attemptCount), \(attempts.retryCount) of them again")
+      facts.add("attempts", "\(attempts.attemptCount), \(attempts.retryCount) of them retries")
     }
   }
 
@@ -114,6 +110,7 @@ extension AttemptStory.Task {
     case .merge: "merge"
     case .readBack: "read back"
     case .waiting: "waiting for its check"
+    case .commit: "being committed"
     }
   }
 }

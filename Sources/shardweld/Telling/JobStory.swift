@@ -63,7 +63,7 @@ struct JobStory {
       return Line(
         name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, offset: offset,
         byteCount: tensor.byteCount, change: tensor.change,
-        updates: tensor.updates.map(\.text).joined(separator: "; "))
+        updates: tensor.updates.map(\.parts.rule).joined(separator: "; "))
     }
     work = nil
   }

@@ -42,6 +42,7 @@ struct JobWork {
       case .merge: return "being merged by \(task.worker)" + span
       case .readBack: return "being read back by \(task.worker)" + span
       case .waiting: return "written, waiting for its check" + span
+      case .commit: return "read back, being committed" + span
       }
     }
     let times = attempts.isEmpty ? "" : ", tried \(Amount.count(attempts.count, "time"))"
@@ -59,9 +60,15 @@ struct JobWork {
       let end = story.ended.map { " to \(Timestamp.text(milliseconds: $0))" } ?? ""
       facts.add("when", Timestamp.text(milliseconds: began) + end)
     }
-    facts.add("read back", commit.readBackBy.isEmpty ? "by nobody else" : "by \(commit.readBackBy)")
+    facts.add("read back", readerText(commit))
     facts.add("attempts", "\(attempts.count), committed is \(commit.attempt)")
     facts.add("record", commitPath)
+  }
+
+  private func readerText(_ commit: CommitRecord) -> String {
+    if commit.readBackBy.isEmpty { return "by nobody else" }
+    let isSame = commit.readBackBy == "\(commit.host)/\(commit.processID)"
+    return "by \(commit.readBackBy)" + (isSame ? ", alone at work" : "")
   }
 
   private func madeText(_ commit: CommitRecord) -> String {

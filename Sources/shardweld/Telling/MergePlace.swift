@@ -1,5 +1,4 @@
-// What a path given to `status` or `explain` leads to: a merge with its folder, or its result
-// alone.
+// What a path given to `status` or `explain` leads to: a merge with its folder, or its result.
 import Ledger
 import Planning
 import Publishing
@@ -51,8 +50,7 @@ enum MergePlace {
         + "give the --output of a merge")
   }
 
-  /// nil where there is no job's folder, also where it goes while it is read: the merge is done
-  /// then.
+  /// nil where there is no job's folder, also where a merge ends and takes it while it is read.
   private static func history(_ folder: JobFolder) throws(CommandError) -> JobHistory? {
     guard try exists(folder.plan) else { return nil }
     do throws(LedgerError) { return try JobHistory.read(folder) } catch {

@@ -31,7 +31,7 @@ enum StorySubject: Equatable, Sendable {
     throw .refused(
       "there is no tensor, shard or job \"\(name)\" in \(output); "
         + (nearest.isEmpty
-          ? "shardweld inspect \(output) --tensors lists the tensors of a finished one"
+          ? "shardweld explain \(output) 0 lists the tensors of the first job"
           : "the nearest: " + nearest.joined(separator: ", ")))
   }
 }

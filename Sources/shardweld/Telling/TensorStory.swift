@@ -24,7 +24,7 @@ struct TensorStory {
   /// One step; several windows where the same is done in several places.
   struct Step: Equatable, Sendable {
     var adapter: AdapterStory
-    /// The rule with its numbers; from the manifest the whole of it in words.
+    /// The rule with its numbers; from the manifest, the origin stands behind it.
     var rule: String
     /// How rank and alpha came about.
     var origin = ""
@@ -86,7 +86,7 @@ struct TensorStory {
     change = tensor.change
     var updates = tensor.updates.filter { $0.adapter < manifest.adapters.count }[...]
     var source = Source(digest: tensor.sourceDigest)
-    if let first = updates.first, first.text == Manifest.Tensor.ownTensorWords {
+    if let first = updates.first, first.isWhole {
       source.adapter = AdapterStory(manifest.adapters[first.adapter])
       updates = updates.dropFirst()
     } else {
@@ -96,7 +96,9 @@ struct TensorStory {
     if tensor.change == .copied { (source.dtype, source.shape) = (tensor.dtype, tensor.shape) }
     self.source = source
     steps = updates.map {
-      Step(adapter: AdapterStory(manifest.adapters[$0.adapter]), rule: $0.text)
+      Step(
+        adapter: AdapterStory(manifest.adapters[$0.adapter]), rule: $0.parts.rule,
+        tensorNames: $0.parts.tensorNames)
     }
     job = id
     shardName = shard.name
@@ -120,32 +122,5 @@ struct TensorStory {
       if update.window != whole { steps[steps.count - 1].windows.append(update.window) }
     }
     return steps
-  }
-}
-
-extension TensorRecipe {
-  /// What becomes of the tensor.
-  func change(_ inputs: [InputFile]) -> Change {
-    if !updates.isEmpty { return .changed }
-    if inputs[source.file].role != .base { return .taken }
-    return isCopy ? .copied : .converted
-  }
-}
-
-extension Manifest {
-  /// The base shard that a shard's tensors came from, where the manifest tells.
-  func baseShard(of shard: Shard) -> String? {
-    if base.count == 1 { return base[0].name }
-    return options.layout == .source ? base.first { $0.name == shard.name }?.name : nil
-  }
-}
-
-extension Manifest.Shard {
-  /// Bytes before the first tensor: what the tensors leave of the file.
-  var headerByteCount: Int64 { byteCount - tensors.reduce(0) { $0 + $1.byteCount } }
-
-  /// Where a tensor's bytes begin in the file.
-  func offset(of index: Int) -> Int64 {
-    tensors[..<index].reduce(headerByteCount) { $0 + $1.byteCount }
   }
 }
