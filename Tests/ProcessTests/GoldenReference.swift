@@ -18,16 +18,16 @@ struct ReferenceAdapter {
   var pairs: [String: Pair] = [:]
 
   private struct Config: Decodable {
-    var rank: Int
+    var r: Int
     var alpha: Double
-    var isRankStabilised: Bool?
+    var isStabilised: Bool?
     var ranks: [String: Int]?
     var alphas: [String: Double]?
 
     enum CodingKeys: String, CodingKey {
-      case rank = "r"
+      case r
       case alpha = "lora_alpha"
-      case isRankStabilised = "use_rslora"
+      case isStabilised = "use_rslora"
       case ranks = "rank_pattern"
       case alphas = "alpha_pattern"
     }
@@ -41,10 +41,10 @@ struct ReferenceAdapter {
       let module = String(
         name.dropFirst("base_model.model.".count).dropLast(".lora_A.weight".count))
       let b = tensors["base_model.model.\(module).lora_B.weight"]!
-      let rank = try Self.value(config.ranks, module) ?? config.rank
+      let rank = try Self.value(config.ranks, module) ?? config.r
       let alpha = try Self.value(config.alphas, module) ?? config.alpha
       precondition(a.shape[0] == rank, "\(name): rank \(a.shape[0]), \(rank) by the config")
-      let root = config.isRankStabilised == true ? Double(rank).squareRoot() : Double(rank)
+      let root = config.isStabilised == true ? Double(rank).squareRoot() : Double(rank)
       pairs[module + ".weight"] = Pair(a: a, b: b, scale: alpha / root)
     }
   }

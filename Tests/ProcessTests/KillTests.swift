@@ -1,6 +1,7 @@
 // Promise 3: kill anything at any moment, run the same command again, and the bytes are the same.
 import Foundation
 import Glibc
+import Safetensors
 import TestSupport
 import Testing
 

@@ -50,7 +50,7 @@ struct NetworkTests {
     let authorized = scratch("keys/authorized_keys")
     let line = try String(contentsOfFile: authorized, encoding: .utf8)
     try scratch.write("keys/authorized_keys", "# nobody\n")
-    chmod(authorized, 0o600)
+    unsafe chmod(authorized, 0o600)
     let coordinator = try coordinator()
     let stranger = try worker().wait()
     #expect(stranger.exitCode == 78, "\(stranger)")
@@ -66,7 +66,7 @@ struct NetworkTests {
 
   @Test func `keys that others can read are refused with 78`() throws {
     try keys()
-    chmod(scratch("keys/coordinator.secret"), 0o644)
+    unsafe chmod(scratch("keys/coordinator.secret"), 0o644)
     let run = try coordinator().wait()
     #expect(run.exitCode == 78, "\(run)")
     #expect(run.errors.contains(scratch("keys/coordinator.secret")))

@@ -72,7 +72,7 @@ struct Preparation {
         throw .refused(
           "\(adapter.path) is given twice"
             + (other == adapter.path ? "" : ", the first time as \(other)")
-            + "; name it once, with the strength it shall have, or add --again to merge it once more"
+            + "; name it once, with the strength it shall have, or add --again to merge it again"
         )
       }
     }
