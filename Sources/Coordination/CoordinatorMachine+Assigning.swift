@@ -108,6 +108,8 @@ extension CoordinatorMachine {
     note(.withdrawn, task.attempt, worker: roster[index].id, text: "an idle worker takes it")
     send(.cancel(task.kind, task.attempt), to: roster[index].id)
     takeBack(task)
+    // Given out again at once, but nothing was tried: no retry.
+    if task.kind == .merge { retries -= 1 }
     return true
   }
 

@@ -94,7 +94,7 @@ package struct CoordinatorMachine: Sendable {
   }
 
   /// Merges given out again, for whatever reason.
-  package var retryCount: Int { retries }
+  package var retryCount: Int { max(0, retries) }
 
   /// Workers that made at least one committed shard.
   package var workersUsed: Int { roster.entries.count { $0.committedCount > 0 } }

@@ -2,12 +2,15 @@
 import Safetensors
 
 extension TensorRecipe {
+  /// The story's first words where a tensor starts from an adapter's own.
+  package static let ownTensor = "the adapter's own tensor"
+
   /// What makes this tensor differ from the base's, step by step; updates that differ only in their
   /// window count as one.
   package func stories(_ inputs: [InputFile]) -> [(adapter: Int, text: String)] {
     var stories: [(adapter: Int, text: String)] = []
     if case .adapter(let index) = inputs[source.file].role {
-      stories.append((index, "the adapter's own tensor"))
+      stories.append((index, Self.ownTensor))
     }
     for update in updates {
       let story = (

@@ -192,6 +192,14 @@ struct DeclarationTests {
     #expect(error?.sentence == sentence)
   }
 
+  @Test func `less memory than a worker needs is refused`() {
+    let words = ["--base", "B", "--adapter", "A", "--output", "O", "--memory-limit", "1MB"]
+    let error = #expect(throws: UsageError.self) { try MergeFlags.declaration.parse(words) }
+    #expect(
+      error?.sentence
+        == "flag --memory-limit is 1.00 MB, but a worker needs 68.0 MB")
+  }
+
   @Test func `a dry run that would change something is refused`() {
     for flag in ["--restart", "--overwrite"] {
       let error = #expect(throws: UsageError.self) { try merge(needed + ["--dry-run", flag]) }

@@ -195,6 +195,14 @@ struct GoldenVerifyTests {
     #expect(json?["inputsChecked"] as? Bool == true)
   }
 
+  @Test func `a base whose weights changed is found and the tensor named`() throws {
+    let shard = RefusalBench.shards[1]
+    var bytes = try scratch.read("base/" + shard)
+    bytes[bytes.count - 1] ^= 1
+    try scratch.write("base/" + shard, bytes)
+    try expectDifference(["--base", scratch("base")], naming: [scratch("base/" + shard), "\""])
+  }
+
   @Test func `another adapter is found`() throws {
     try bench.writeAdapter(
       "other",

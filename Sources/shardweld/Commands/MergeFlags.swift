@@ -75,6 +75,7 @@ struct MergeFlags: CommandFlags, Equatable {
 
   /// Refuses flags that contradict each other.
   func check() throws(UsageError) {
+    try MemoryLimit.check(memoryLimit, threads: threads)
     if dryRun && restart { throw .conflict("--dry-run", "--restart") }
     if dryRun && overwrite { throw .conflict("--dry-run", "--overwrite") }
   }

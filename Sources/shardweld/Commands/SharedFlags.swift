@@ -1,5 +1,18 @@
 // Flags that several commands have, each declared once.
 
+import Planning
+
+/// `--memory-limit`, wherever it stands.
+enum MemoryLimit {
+  /// Refuses a limit that the smallest buffers would not fit.
+  static func check(_ byteCount: Int64, threads: Int?) throws(UsageError) {
+    let smallest = TileBudget(memoryByteCount: 0, threads: threads ?? 1).peakByteCount
+    guard byteCount >= smallest else {
+      throw .tooLittleMemory(flag: "--memory-limit", found: byteCount, needed: smallest)
+    }
+  }
+}
+
 extension Flag where Flags: CommandFlags {
   static func progress(_ path: Place<Flags, ProgressMode>) -> Flag {
     .value(

@@ -59,6 +59,7 @@ struct VerifyFlags: CommandFlags, Equatable {
     ],
     exitCodes: [.done, .failed, .badInput, .different],
     check: { flags throws(UsageError) in
+      try MemoryLimit.check(flags.memoryLimit, threads: flags.threads)
       let isRecomputed = flags.recompute != nil
       if flags.base == nil, isRecomputed { throw .needs(flag: "--recompute", other: "--base") }
       if flags.adapters.isEmpty, isRecomputed {

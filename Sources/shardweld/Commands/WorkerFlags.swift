@@ -55,6 +55,7 @@ struct WorkerFlags: CommandFlags, Equatable {
     ],
     exitCodes: [.done, .failed, .badInput, .again, .configuration],
     check: { flags throws(UsageError) in
+      try MemoryLimit.check(flags.memoryLimit, threads: flags.threads)
       switch (flags.connect, flags.job) {
       case (nil, nil):
         throw .missing(command: "worker", what: ["--connect ADDRESS or --job DIR"])

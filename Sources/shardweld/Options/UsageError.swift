@@ -20,6 +20,8 @@ enum UsageError: Error, Equatable {
   case unexpectedArgument(command: String, word: String, nearest: String?)
   case unknownChoice(flag: String, value: String, choices: [String], nearest: String?)
   case badSize(flag: String, value: String)
+  /// Less memory than a worker can do with, in bytes.
+  case tooLittleMemory(flag: String, found: Int64, needed: Int64)
   case badCount(flag: String, value: String, range: ClosedRange<Int>)
   case badPercent(flag: String, value: String)
   case badStrength(adapter: String, text: String)
@@ -63,6 +65,8 @@ enum UsageError: Error, Equatable {
     case .badCount(let flag, let value, let range):
       "\(Self.subject(flag)) is a whole number from \(range.lowerBound) to \(range.upperBound), "
         + "not \"\(value)\""
+    case .tooLittleMemory(let flag, let found, let needed):
+      "\(Self.subject(flag)) is \(Amount.bytes(found)), but a worker needs \(Amount.bytes(needed))"
     case .badPercent(let flag, let value):
       "\(Self.subject(flag)) is a percentage above 0 and up to 100, such as 5 or 0.5%, "
         + "not \"\(value)\""

@@ -61,14 +61,18 @@ struct Preparation {
     return try wrap(kind) { () throws(PlanError) in try Manifest.decode(bytes) }
   }
 
-  /// An adapter given twice, or one that the base's own manifest names, would be doubled.
+  /// An adapter given twice, or one that the base's own manifest names, would be doubled. Weights
+  /// are read for it only where headers and configs leave it open.
   private func refuseCarried() throws(CommandError) {
     let manifest = try baseManifest()
-    guard adapters.count > 1 || manifest != nil else { return }
-    let digests = try adapterFiles()
+    let looks = zip(adapters, plan.adapters).map { adapter, planned in
+      [planned.configDigest] + adapter.files.map { "\($0.fileByteCount) \($0.digest)" }
+    }
+    guard manifest != nil || Set(looks).count < looks.count else { return }
+    let digests = try adapterFiles().map { $0.map(\.digest) }
     var paths: [[String]: String] = [:]
     for (adapter, files) in zip(adapters, digests) {
-      if let other = paths.updateValue(adapter.path, forKey: files.map(\.digest)) {
+      if let other = paths.updateValue(adapter.path, forKey: files) {
         throw .refused(
           "\(adapter.path) is given twice"
             + (other == adapter.path ? "" : ", the first time as \(other)")
@@ -77,8 +81,7 @@ struct Preparation {
       }
     }
     guard let manifest else { return }
-    for (adapter, files) in zip(adapters, digests)
-    where manifest.carries(adapterDigests: files.map(\.digest)) {
+    for (adapter, files) in zip(adapters, digests) where manifest.carries(adapterDigests: files) {
       throw .refused(
         "\(checkpoint.path) is itself a merge that holds the adapter \(adapter.path); "
           + "name the base it was merged from, or add --again to merge it once more")
