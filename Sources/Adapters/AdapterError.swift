@@ -31,8 +31,6 @@ package enum AdapterError: Error, Equatable {
   /// The files of several ranks or processes were saved without being gathered.
   case emptyTensor(path: String, tensor: String)
   case dtype(path: String, tensor: String, found: DType)
-  /// Config and tensors disagree about the rank.
-  case rank(path: String, module: String, config: Int, origin: String, found: Int)
   case pattern(path: String, key: String)
 
   package var sentence: String {
@@ -71,9 +69,6 @@ package enum AdapterError: Error, Equatable {
         + "before it is saved (ZeRO-3, FSDP)"
     case .dtype(let path, let tensor, let found):
       "\(path): tensor \"\(tensor)\" is \(found.rawValue); F64, F32, F16 or BF16 expected"
-    case .rank(let path, let module, let config, let origin, let found):
-      "\(path): module \"\(module)\" has rank \(found) in the tensors, "
-        + "but \(config) by \(origin); one of the two is not this adapter's"
     case .pattern(let path, let key):
       "\(path): pattern \"\(key)\" is not a regular expression that can be read"
     }
