@@ -92,23 +92,23 @@ struct KillTests {
 
   @Test func `a second coordinator is refused while the first lives`() throws {
     try writeModel()
-    let first = try Command(words("out", workers: 1))
-    var second: Command.Outcome?
-    for _ in 0..<200 where second == nil {
-      guard FileManager.default.fileExists(atPath: scratch("out.shardweld/epoch/000001.json"))
-      else {
-        usleep(5_000)
-        continue
-      }
+    // On a busy machine the first may be done before it is held: then another round decides.
+    for round in 0..<10 {
+      let output = "out\(round)"
+      let first = try Command(words(output, workers: 1))
+      let announced = scratch(output + ".shardweld/epoch/000001.json")
+      for _ in 0..<400 where !FileManager.default.fileExists(atPath: announced) { usleep(5_000) }
       first.send(SIGSTOP)
-      second = try Command.run(words("out", workers: 1))
+      let second = try Command.run(words(output, workers: 1))
+      first.send(SIGCONT)
+      #expect(try first.wait().exitCode == 0)
+      #expect(second.exitCode == 2, "\(second)")
+      if second.errors.contains("is a finished merge already") { continue }
+      #expect(
+        second.errors.contains("a coordinator is at work on \(scratch(output)).shardweld already"))
+      return
     }
-    first.send(SIGCONT)
-    #expect(try first.wait().exitCode == 0)
-    let refused = try #require(second)
-    #expect(refused.exitCode == 2, "\(refused)")
-    #expect(
-      refused.errors.contains("a coordinator is at work on \(scratch("out")).shardweld already"))
+    Issue.record("the first coordinator was never met alive")
   }
 
   /// Processes that a process has started.

@@ -38,9 +38,9 @@ struct NetworkTests {
     let second = try worker()
     let run = try coordinator.wait()
     #expect(run.exitCode == 0, "\(run)")
-    #expect(try first.wait().exitCode == 0)
-    // Too late for the work is no failure of the coordinator's; the worker then finds nobody.
-    #expect([0, 75, 2].contains(try second.wait().exitCode))
+    // Whoever is too late for the work finds nobody; that is no failure of the coordinator's.
+    let codes = [try first.wait().exitCode, try second.wait().exitCode]
+    #expect(codes.contains(0) && codes.allSatisfy { [0, 75, 2].contains($0) }, "\(codes)")
     try golden.merge(to: scratch("alone"), "--max-shard-size", "20KB")
     #expect(try GoldenFolder(scratch("out")).differences(GoldenFolder(scratch("alone"))) == [])
   }
