@@ -90,6 +90,17 @@ struct KillTests {
     #expect(try Command.run(["verify", scratch("out"), "--progress", "none"]).exitCode == 0)
   }
 
+  @Test func `Ctrl-C of a merge without workers keeps what is committed too`() throws {
+    try writeModel()
+    let first = try Command(words("out", workers: 0))
+    usleep(250_000)
+    first.send(SIGINT)
+    let stopped = try first.wait()
+    try #require(stopped.exitCode == 75 || stopped.exitCode == 0, "\(stopped)")
+    if stopped.exitCode == 75 { #expect(try Command.run(words("out", workers: 0)).exitCode == 0) }
+    #expect(try Command.run(["verify", scratch("out"), "--progress", "none"]).exitCode == 0)
+  }
+
   @Test func `a second coordinator is refused while the first lives`() throws {
     try writeModel()
     // On a busy machine the first may be done before it is held: then another round decides.

@@ -71,6 +71,7 @@ enum CommandError: Error, Equatable {
     case .plan, .failed: .failed
     case .ledger(.running), .ledger(.planChanged), .ledger(.noJob): .badInput
     case .ledger: .failed
+    case .merging(.stopped): .again
     case .merging(let error): error.noSpace ? .again : .failed
     case .publishing(.noManifest): .badInput
     case .publishing(let error): error.isDifference ? .different : .failed
