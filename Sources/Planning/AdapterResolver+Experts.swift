@@ -175,8 +175,7 @@ extension AdapterResolver {
     }
   }
 
-  /// A bare matrix named by `target_parameters`: B·A as for a linear layer, or its transpose where
-  /// only that fits.
+  /// A bare matrix named by `target_parameters`: B·A as for a linear layer.
   private func bareStep(
     _ module: AdapterModule, _ name: String, _ scale: LoRAConfig.Scale
   ) -> Step {

@@ -37,6 +37,13 @@ package struct EncodedPlan: Equatable, Sendable {
     self.digest = digest
     self.slices = slices
   }
+
+  /// One job as a worker would read it from plan.json.
+  package func slice(_ job: Int) throws(PlanError) -> JobSlice {
+    let slice = slices[job]
+    let start = Int(slice.offset)
+    return try PlanCodec.decodeSlice(Array(bytes[start..<start + Int(slice.byteCount)]))
+  }
 }
 
 /// Turns plans into text and back.

@@ -32,7 +32,6 @@ struct TensorDraft {
   var elementCount: Int { shape.reduce(1, *) }
   var rows: Int { columns == 0 ? 0 : elementCount / columns }
   var wholeWindow: Window { Window(rows: 0..<rows, columns: 0..<columns) }
-  var isChanged: Bool { !changedBy.isEmpty }
 
   /// Appends an update, once it is known that the adapter may change this tensor.
   mutating func append(_ update: Update, by adapter: String) throws(PlanningError) {

@@ -28,8 +28,6 @@ int sw_die_with_parent(int signal);
 void sw_wipe(void *bytes, size_t count);
 /// posix_fadvise(POSIX_FADV_DONTNEED) over the whole file.
 int sw_drop_cache(int fd);
-/// posix_fadvise(POSIX_FADV_SEQUENTIAL) over the whole file.
-int sw_advise_sequential(int fd);
 /// Width of the terminal on `fd` in columns, or 0 where it is none.
 int sw_terminal_columns(int fd);
 /// Peak resident memory of this process in bytes.

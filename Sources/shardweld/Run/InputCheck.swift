@@ -112,7 +112,7 @@ struct InputCheck {
   private func recompute(_ percent: Double) throws(CommandError) -> Int {
     let encoded = PlanCodec.encode(preparation.plan)
     var count = 0
-    for (job, slice) in zip(preparation.plan.jobs, encoded.slices) {
+    for job in preparation.plan.jobs {
       let chosen = job.recipes.indices.filter { index in
         let recipe = job.recipes[index]
         let bytes = Digest.xxh3(recipe.name).bytes
@@ -120,10 +120,7 @@ struct InputCheck {
         return !recipe.isCopy && point < percent / 100
       }
       if chosen.isEmpty { continue }
-      let range = Int(slice.offset)..<Int(slice.offset + slice.byteCount)
-      let own = try reading("plan") { () throws(PlanError) in
-        try PlanCodec.decodeSlice(Array(encoded.bytes[range]))
-      }
+      let own = try reading("plan") { () throws(PlanError) in try encoded.slice(job.id) }
       let merge = ShardMerge(
         slice: own, threads: flags.threads ?? 1, memoryByteCount: flags.memoryLimit)
       guard let shard = manifest.shards.first(where: { $0.name == job.shardName }) else {

@@ -62,11 +62,7 @@ struct OpenJob {
 
   /// A job's recipes, as a worker would read them from plan.json.
   func slice(_ job: MergeJob) throws(CommandError) -> JobSlice {
-    let slice = encoded.slices[job.id]
-    let range = Int(slice.offset)..<Int(slice.offset + slice.byteCount)
-    return try reading(folder.plan) { () throws(PlanError) in
-      try PlanCodec.decodeSlice(Array(encoded.bytes[range]))
-    }
+    try reading(folder.plan) { () throws(PlanError) in try encoded.slice(job.id) }
   }
 
   /// Removes the job's folder after success, or keeps its history.
