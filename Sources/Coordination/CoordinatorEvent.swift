@@ -8,8 +8,14 @@ extension CoordinatorMachine {
   package enum Event: Equatable, Sendable {
     /// A worker's words, its key checked.
     case message(WorkerMessage, Envelope, from: WorkerID)
-    /// A local worker's process ended, or its host is known to be dead.
+    /// A local worker's process ended.
     case workerGone(host: String, processID: Int)
+    /// A worker's connection broke.
+    case unreachable(WorkerID)
+    /// A key was taken off the list, or has expired: its workers are strangers now.
+    case barred(key: String, reason: String)
+    /// A later coordinator has taken the job over.
+    case superseded(reason: String)
     /// No worker is left and none will come: the run cannot go on.
     case noMoreWorkers(reason: String)
     /// Time passes; sent a few times each second.
@@ -23,6 +29,9 @@ extension CoordinatorMachine {
     /// Answers `commit`: the record is durable and the shard has its final name.
     case committed(AttemptID)
     case commitFailed(AttemptID, reason: String, noSpace: Bool)
+    /// Answers `revoke`: the record is set aside and the shard is gone from its final name.
+    case revoked(job: Int)
+    case revokeFailed(job: Int, reason: String)
     /// Answers `publish`.
     case published
     case publishFailed(reason: String, noSpace: Bool)
@@ -36,6 +45,8 @@ extension CoordinatorMachine {
     /// Record the attempt as the job's, durably, and give the shard its final name. `readBackBy` is
     /// empty where nobody read it back.
     case commit(AttemptID, readBackBy: String)
+    /// Take a commit back: another worker made other bytes of the same job.
+    case revoke(job: Int)
     /// Nothing will be made of this attempt: remove its files.
     case discard(AttemptID)
     /// All jobs are committed: write what remains and rename the whole.
@@ -49,8 +60,10 @@ extension CoordinatorMachine {
   /// A line of history.
   package struct Note: Equatable, Sendable {
     package enum Kind: String, Equatable, Sendable {
-      case joined, assigned, merged, readBack, committed, failed, mismatch, handedBack, withdrawn
-      case lost, left, ending
+      case joined, away, back, lost, left, barred, drained
+      case assigned, adopted, copied, withdrawn, cancelled, still
+      case merged, readBack, committed, failed, mismatch, handedBack, declined, died
+      case suspected, disputed, settled, quarantined, ending
     }
     package var kind: Kind
     package var attempt: AttemptID?

@@ -7,130 +7,152 @@ import Storage
 
 extension CoordinatorMachine {
   /// Gives out everything that can be given out now.
-  mutating func assign(now: Int64) {
+  mutating func assign() {
     guard dismissedAt == nil, !isPublishing else { return }
-    for load in 0..<settings.tasksPerWorkerMax {
-      for index in roster.indices {
+    for load in roster.ready.indices {
+      for slot in roster.ready[load] {
         if jobs.pending.isEmpty && jobs.written.isEmpty { break }
-        if hasRoom(index), roster[index].load == load { _ = give(index, now: now) }
+        _ = give(slot)
       }
     }
-    for index in roster.indices where hasRoom(index) && roster[index].load == 0 {
-      if withdrawForIdle(index) { _ = give(index, now: now) }
-    }
+    guard roster.waitingCount > 0, let idle = roster.ready.first else { return }
+    for slot in idle where takeOver(slot) { _ = give(slot) }
   }
 
-  private func hasRoom(_ index: Int) -> Bool {
-    roster[index].isLive && roster[index].credit > 0
-  }
+  /// True where no merge waits for a worker: what idle workers do then is extra.
+  var isEasy: Bool { jobs.pending.isEmpty && ending == nil && dismissedAt == nil }
 
   /// Gives a worker its next task; false where there is none for it.
-  private mutating func give(_ index: Int, now: Int64) -> Bool {
-    let id = roster[index].id
-    if let job = jobs.written.first(where: { mayReadBack($0, id) }),
+  private mutating func give(_ slot: Int) -> Bool {
+    let id = roster[slot].id
+    if let job = jobs.written.first(where: { mayReadBack($0, slot) }),
       case .written(var claim) = jobs[job].state
     {
       if !claim.readers.contains(id) { claim.readers.append(id) }
-      jobs.move(job, to: .readingBack(claim, reader: id))
-      hold(index, .readBack, claim.attempt, now: now)
+      change(job) { $0.state = .readingBack(claim, reader: id) }
+      hold(slot, TaskID(.readBack, claim.attempt))
       return true
     }
-    guard ending == nil, let job = jobs.pending.last(where: { mayMerge($0, id) }) else {
+    guard ending == nil, let job = jobs.pending.last(where: { mayMerge($0, slot) }) else {
       return false
     }
-    jobs[job].attempts += 1
-    if jobs[job].attempts > 1 { retries += 1 }
-    let attempt = AttemptID(job: job, epoch: settings.epoch, attempt: jobs[job].attempts)
-    jobs.move(job, to: .merging(attempt, id))
-    hold(index, .merge, attempt, now: now)
+    if jobs[job].begun > 0, jobs[job].claims.isEmpty, jobs[job].tries.isEmpty { retries += 1 }
+    merge(job, slot)
     return true
   }
 
-  /// The writer reads its own shard back only where nobody else lives.
-  private func mayReadBack(_ job: Int, _ id: WorkerID) -> Bool {
-    guard case .written(let claim) = jobs[job].state else { return false }
-    return claim.writer != id || roster.liveCount == 1
+  /// Begins a merge of a job on a worker.
+  mutating func merge(_ job: Int, _ slot: Int) {
+    let id = roster[slot].id
+    let isAlone = isSuspected(job)
+    let attempt = change(job) { entry in
+      entry.attempts += 1
+      entry.begun += 1
+      let attempt = AttemptID(job: job, epoch: settings.epoch, attempt: entry.attempts)
+      entry.tries.append(Try(attempt: attempt, worker: id, isAlone: isAlone))
+      return attempt
+    }
+    hold(slot, TaskID(.merge, attempt), isAlone: isAlone)
   }
 
-  /// A worker that a job failed on gets it again only where nobody else lives.
-  private func mayMerge(_ job: Int, _ id: WorkerID) -> Bool {
-    let avoided = jobs[job].avoided
-    guard avoided.contains(id) else { return true }
-    return !roster.entries.contains { $0.isLive && !avoided.contains($0.id) }
-  }
-
-  private mutating func hold(
-    _ index: Int, _ kind: Assignment.Kind, _ attempt: AttemptID, now: Int64
-  ) {
-    roster[index].credit -= 1
-    roster[index].held.append(
-      HeldTask(kind: kind, attempt: attempt, sentAt: now, advancedAt: now))
-    invariant(
-      roster[index].held.count <= settings.tasksPerWorkerMax, "\(roster[index]) is overloaded")
-    note(.assigned, attempt, worker: roster[index].id, text: "\(kind)")
-    send(.assign(assignment(kind, attempt)), to: roster[index].id)
+  private mutating func hold(_ slot: Int, _ task: TaskID, isAlone: Bool = false) {
+    let entry = roster.change(slot) { entry in
+      entry.credit -= 1
+      entry.held.append(HeldTask(task: task, sentAt: now, isAlone: isAlone, advancedAt: now))
+      return entry
+    }
+    invariant(entry.held.count <= 2 * settings.tasksPerWorkerMax, "\(entry) is overloaded")
+    note(.assigned, task.attempt, worker: entry.id, text: "\(task.kind)")
+    send(.assign(assignment(task)), to: entry.id)
   }
 
   /// Sends an assignment again that the worker does not know of yet.
-  mutating func resend(_ index: Int, _ task: HeldTask, now: Int64) {
-    guard dismissedAt == nil,
-      let at = roster[index].held.firstIndex(where: {
-        $0.kind == task.kind && $0.attempt == task.attempt
-      })
-    else { return }
-    roster[index].held[at].sentAt = now
-    send(.assign(assignment(task.kind, task.attempt)), to: roster[index].id)
+  mutating func resend(_ slot: Int, _ held: HeldTask) {
+    guard dismissedAt == nil else { return }
+    roster.change(slot) { entry in
+      for at in entry.held.indices where entry.held[at].task == held.task {
+        entry.held[at].sentAt = now
+      }
+    }
+    send(.assign(assignment(held.task)), to: roster[slot].id)
   }
 
-  private func assignment(_ kind: Assignment.Kind, _ attempt: AttemptID) -> Assignment {
-    switch kind {
-    case .merge: .merge(attempt, jobs[attempt.job].facts.slice)
-    case .readBack: .readBack(attempt)
+  private func assignment(_ task: TaskID) -> Assignment {
+    let facts = jobs[task.attempt.job].facts
+    return switch task.kind {
+    case .merge: .merge(task.attempt, facts.slice, byteCount: facts.byteCount)
+    case .readBack: .readBack(task.attempt)
     }
+  }
+
+  // MARK: Taking back
+
+  /// Why a task is taken back from its worker.
+  enum Return {
+    /// Its worker is silent and may come back with it.
+    case silence
+    /// Its worker is gone for good.
+    case death
+    /// It moves no byte.
+    case failure
+    /// It was not begun.
+    case unstarted
+  }
+
+  /// Makes a task that a worker held available again.
+  mutating func takeBack(_ held: HeldTask, from id: WorkerID, _ reason: Return) {
+    let attempt = held.attempt
+    guard held.task.kind == .merge else {
+      guard case .readingBack(let claim, let reader) = jobs[attempt.job].state,
+        claim.attempt == attempt, reader == id
+      else { return }
+      return change(attempt.job) { $0.state = .written(claim) }
+    }
+    guard jobs[attempt.job].tries.contains(where: { $0.attempt == attempt && $0.worker == id })
+    else { return }
+    change(attempt.job) { job in
+      job.tries.removeAll { $0.attempt == attempt }
+      if reason == .silence { job.strays.append(Stray(attempt: attempt, worker: id)) }
+      if reason == .unstarted { job.begun -= 1 }
+    }
+    if reason != .silence { directives.append(.discard(attempt)) }
+    if reason == .failure { countFailure(attempt.job, Failed(by: [id], "no byte moved")) }
+  }
+
+  /// Takes a task that was not begun away from its worker.
+  mutating func withdraw(_ held: HeldTask, from slot: Int, _ reason: String) {
+    let id = roster[slot].id
+    _ = roster.change(slot) { $0.release(held.task) }
+    note(.withdrawn, held.attempt, worker: id, text: reason)
+    send(.cancel(held.task), to: id)
+    takeBack(held, from: id, .unstarted)
   }
 
   /// Takes the largest unstarted task that this idle worker may do from a worker that is busy with
   /// another; false where there is none. Only from a worker with something left to do, so that no
   /// task wanders between idle ones.
-  private mutating func withdrawForIdle(_ idle: Int) -> Bool {
-    let id = roster[idle].id
-    var best: (index: Int, task: HeldTask)?
-    for index in roster.indices where index != idle && roster[index].held.count > 1 {
-      guard let task = roster[index].held.last, task.attempt != roster[index].running,
-        mayTakeOver(task, id)
+  private mutating func takeOver(_ idle: Int) -> Bool {
+    var best: (slot: Int, held: HeldTask)?
+    for slot in roster.slots where slot != idle && roster[slot].waitingCount > 0 {
+      guard let held = roster[slot].held.last, held.task != roster[slot].current?.task,
+        mayTakeOver(held, idle, from: slot)
       else { continue }
-      let cost = jobs[task.attempt.job].facts.byteCount
-      if let found = best, jobs[found.task.attempt.job].facts.byteCount >= cost { continue }
-      best = (index, task)
+      let cost = jobs[held.attempt.job].facts.byteCount
+      if let best, jobs[best.held.attempt.job].facts.byteCount >= cost { continue }
+      best = (slot, held)
     }
-    guard let (index, task) = best else { return false }
-    _ = roster[index].release(task.kind, task.attempt)
-    note(.withdrawn, task.attempt, worker: roster[index].id, text: "an idle worker takes it")
-    send(.cancel(task.kind, task.attempt), to: roster[index].id)
-    takeBack(task)
-    // Given out again at once, but nothing was tried: no retry.
-    if task.kind == .merge { retries -= 1 }
+    guard let best else { return false }
+    withdraw(best.held, from: best.slot, "an idle worker takes it")
     return true
   }
 
-  private func mayTakeOver(_ task: HeldTask, _ id: WorkerID) -> Bool {
-    switch (task.kind, jobs[task.attempt.job].state) {
-    case (.merge, _): ending == nil && mayMerge(task.attempt.job, id)
-    case (.readBack, .readingBack(let claim, _)): claim.writer != id
+  private func mayTakeOver(_ held: HeldTask, _ idle: Int, from slot: Int) -> Bool {
+    switch (held.task.kind, jobs[held.attempt.job].state) {
+    case (.merge, _):
+      ending == nil && mayMerge(held.attempt.job, idle, insteadOf: roster[slot].id)
+    case (.readBack, .readingBack(let claim, _)):
+      claim.writer != roster[idle].id && !claim.doubts.contains { $0.reader == roster[idle].id }
     default: false
-    }
-  }
-
-  /// Makes a task that a worker held available again.
-  mutating func takeBack(_ task: HeldTask) {
-    let job = task.attempt.job
-    switch (task.kind, jobs[job].state) {
-    case (.merge, .merging(task.attempt, _)):
-      directives.append(.discard(task.attempt))
-      jobs.move(job, to: .pending)
-    case (.readBack, .readingBack(let claim, _)) where claim.attempt == task.attempt:
-      jobs.move(job, to: .written(claim))
-    default: break
     }
   }
 }

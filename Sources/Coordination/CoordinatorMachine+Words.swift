@@ -1,185 +1,143 @@
-// What workers say, and their coming and going.
+// What workers say.
 import Messaging
 import Planning
 
 extension CoordinatorMachine {
-  mutating func hear(
-    _ message: WorkerMessage, _ envelope: Envelope, from id: WorkerID, now: Int64
-  ) {
-    // A later coordinator has spoken to this worker: nothing it says is for us.
+  mutating func hear(_ message: WorkerMessage, _ envelope: Envelope, from id: WorkerID) {
+    // A later coordinator has spoken to this worker: nothing it says is for us. Whether that one
+    // has really taken over is told by the disk, not by a worker.
     guard envelope.epoch <= settings.epoch else { return }
-    guard let index = roster.index(of: id) else {
-      return hearStranger(message, envelope, from: id, now: now)
-    }
-    guard roster[index].standing != .gone else {
+    guard let slot = roster.slot(of: id) else { return hearStranger(message, envelope, from: id) }
+    guard roster[slot].standing != .gone else {
       switch message {
       case .goodbye: send(.farewell, to: id)
-      case .result(let kind, let attempt, _): send(.settled(kind, attempt), to: id)
-      case .hello, .credit, .progress: break
+      case .result(let task, _, _): send(.settled(task), to: id)
+      case .hello, .progress: break
       }
       return
     }
     // What it held or wanted under an earlier coordinator says nothing about now.
     let isOfNow = envelope.epoch == settings.epoch
-    let isNews = envelope.sequence > roster[index].sequence
-    roster[index].sequence = max(roster[index].sequence, envelope.sequence)
-    roster[index].lastHeard = now
-    roster[index].standing = .live
+    let isNews = envelope.sequence > roster[slot].sequence
+    comesBack(slot, sequence: envelope.sequence)
     switch message {
-    case .hello(_, _, _, let running):
+    case .hello(let introduction, let held):
       welcome(id)
-      if isNews { hearHeld(index, held: running, now: now) }
-    case .credit(let count):
-      if isNews, isOfNow { roster[index].credit = min(max(0, count), settings.tasksPerWorkerMax) }
-    case .progress(let running, let byteCount, let held):
-      if isNews, isOfNow { hearProgress(index, running, byteCount, held, now: now) }
+      if isNews { hearHeld(slot, held, of: introduction.planDigest) }
+    case .progress(let running, let byteCount, let held, let credit):
       send(.heartbeat, to: id)
-    case .result(let kind, let attempt, let outcome):
-      hearResult(index, kind, attempt, outcome)
+      guard isNews, isOfNow else { return }
+      hearProgress(slot, running, byteCount, held)
+      wants(slot, credit)
+    case .result(let task, let outcome, let credit):
+      hearResult(slot, task, outcome)
+      if isNews, isOfNow { wants(slot, credit) }
     case .goodbye:
       note(.left, worker: id)
       send(.farewell, to: id)
-      leave(index, .gone)
+      leave(slot, .gone)
     }
   }
 
   private mutating func hearStranger(
-    _ message: WorkerMessage, _ envelope: Envelope, from id: WorkerID, now: Int64
+    _ message: WorkerMessage, _ envelope: Envelope, from id: WorkerID
   ) {
     switch message {
-    case .hello(let host, let processID, _, let running):
+    case .hello(let introduction, let held):
       guard dismissedAt == nil else { return send(.dismiss, to: id) }
-      let index = roster.insert(
-        RosterEntry(id: id, host: host, processID: processID, lastHeard: now))
-      roster[index].sequence = envelope.sequence
+      let slot = roster.insert(
+        RosterEntry(
+          id: id, host: introduction.host, processID: introduction.processID,
+          memoryByteCount: introduction.memoryByteCount, lastHeard: now,
+          sequence: envelope.sequence))
       note(.joined, worker: id)
       welcome(id)
-      hearHeld(index, held: running, now: now)
-    case .result(let kind, let attempt, _): send(.settled(kind, attempt), to: id)
+      hearHeld(slot, held, of: introduction.planDigest)
+    case .result(let task, _, _): send(.settled(task), to: id)
     case .goodbye: send(.farewell, to: id)
     // It was welcomed by an earlier life; seeing this epoch it says hello again.
-    case .credit, .progress: send(.heartbeat, to: id)
+    case .progress: send(.heartbeat, to: id)
     }
   }
 
   private mutating func welcome(_ id: WorkerID) {
+    let crowd = Int64(roster.liveCount) * 4
     send(
       .welcome(
         jobFolder: settings.jobFolder, planDigest: settings.planDigest,
-        heartbeatMilliseconds: Int(settings.heartbeatMilliseconds),
+        heartbeatMilliseconds: Int(
+          min(settings.heartbeatMilliseconds + crowd, settings.heartbeatMillisecondsMax)),
         leaseMilliseconds: Int(settings.leaseMilliseconds)), to: id)
     if dismissedAt != nil { send(.dismiss, to: id) }
   }
 
+  private mutating func wants(_ slot: Int, _ credit: Int) {
+    let credit = min(max(0, credit), settings.tasksPerWorkerMax)
+    roster.change(slot) { $0.credit = credit }
+  }
+
   private mutating func hearProgress(
-    _ index: Int, _ running: AttemptID?, _ byteCount: Int64, _ held: [AttemptID], now: Int64
+    _ slot: Int, _ running: TaskID?, _ byteCount: Int64, _ held: [TaskID]
   ) {
-    roster[index].running = running
-    for task in roster[index].held.indices {
-      guard roster[index].held[task].attempt == running else {
-        roster[index].held[task].advancedAt = now  // its time has not begun
-        continue
-      }
-      if byteCount > roster[index].held[task].byteCount {
-        roster[index].held[task].byteCount = byteCount
-        roster[index].held[task].advancedAt = now
-      }
-    }
-    hearHeld(index, held: held, now: now)
-  }
-
-  /// Compares what a worker says it holds with what it should hold.
-  private mutating func hearHeld(_ index: Int, held: [AttemptID], now: Int64) {
-    let id = roster[index].id
-    roster[index].reported = held
-    for task in roster[index].held.indices {
-      let attempt = roster[index].held[task].attempt
-      roster[index].held[task].isConfirmed = held.contains(attempt)
-    }
-    for attempt in held where !roster[index].held.contains(where: { $0.attempt == attempt }) {
-      // Its own merge that we know to be done: only the answer was lost. Cancelling the read-back
-      // too would be wrong, the same worker may be asked for it next.
-      if claim(on: attempt)?.writer == id {
-        send(.settled(.merge, attempt), to: id)
-      } else {
-        send(.cancel(.merge, attempt), to: id)
-        send(.cancel(.readBack, attempt), to: id)
-      }
-    }
-  }
-
-  private mutating func hearResult(
-    _ index: Int, _ kind: Assignment.Kind, _ attempt: AttemptID, _ outcome: Outcome
-  ) {
-    let id = roster[index].id
-    send(.settled(kind, attempt), to: id)
-    let task = roster[index].release(kind, attempt)
-    if !roster[index].held.contains(where: { $0.attempt == attempt }) {
-      roster[index].reported.removeAll { $0 == attempt }
-    }
-    guard attempt.epoch == settings.epoch, jobs.entries.indices.contains(attempt.job),
-      dismissedAt == nil
-    else { return }
-    switch kind {
-    case .merge: if task != nil { mergeEnded(attempt, outcome, by: id) }
-    case .readBack: readBackEnded(attempt, outcome, by: id)
-    }
-  }
-
-  mutating func workerGone(_ host: String, _ processID: Int, now: Int64) {
-    for index in roster.indices
-    where roster[index].host == host && roster[index].processID == processID
-      && roster[index].standing != .gone
-    {
-      lose(index, .gone, "its process ended")
-    }
-  }
-
-  /// Leases, stalled tasks, assignments to be repeated.
-  mutating func tick(now: Int64) {
-    for index in roster.indices where roster[index].isLive {
-      if now - roster[index].lastHeard > settings.leaseMilliseconds {
-        lose(index, .lost, "no word for \(settings.leaseMilliseconds / 1000) s")
-        continue
-      }
-      for task in roster[index].held {
-        if task.attempt == roster[index].running,
-          now - task.advancedAt > settings.stallMilliseconds
-        {
-          stalled(index, task)
-        } else if !task.isConfirmed, now - task.sentAt >= settings.resendMilliseconds {
-          resend(index, task, now: now)
+    var moves: AttemptID?
+    roster.change(slot) { entry in
+      entry.running = running
+      for at in entry.held.indices {
+        guard entry.held[at].task == running else {
+          entry.held[at].advancedAt = now  // its time has not begun
+          continue
+        }
+        if entry.held[at].startedAt == nil { entry.held[at].startedAt = now }
+        if byteCount > entry.held[at].byteCount {
+          entry.held[at].byteCount = byteCount
+          entry.held[at].advancedAt = now
+          if entry.held[at].isStill { moves = entry.held[at].attempt }
+          entry.held[at].isStill = false
         }
       }
     }
-    remind(now: now)
+    if let moves { note(.back, moves, worker: roster[slot].id, text: "bytes move again") }
+    hearHeld(slot, held, of: settings.planDigest)
   }
 
-  /// The worker is silent or dead: everything it held goes to others, and counts as a loss.
-  private mutating func lose(_ index: Int, _ standing: RosterEntry.Standing, _ reason: String) {
-    let tasks = roster[index].held
-    note(.lost, worker: roster[index].id, text: reason)
-    leave(index, standing)
-    for task in tasks { countLoss(task.attempt, worker: roster[index].label) }
+  /// Compares what a worker says it holds with what it should hold. A merge that nobody expects is
+  /// adopted where its job has use for it, or else cancelled.
+  private mutating func hearHeld(_ slot: Int, _ held: [TaskID], of plan: String) {
+    let id = roster[slot].id
+    roster.change(slot) { entry in
+      entry.reported = held
+      for at in entry.held.indices {
+        entry.held[at].isConfirmed = held.contains(entry.held[at].task)
+      }
+    }
+    for task in held where !roster[slot].held.contains(where: { $0.task == task }) {
+      // Its own merge that we know to be done: only the answer was lost.
+      if task.kind == .merge, isClaimed(task.attempt, by: id) {
+        send(.settled(task), to: id)
+      } else if !(plan == settings.planDigest && adopt(task, slot)) {
+        send(.cancel(task), to: id)
+      }
+    }
   }
 
-  private mutating func stalled(_ index: Int, _ task: HeldTask) {
-    let id = roster[index].id
-    note(.lost, task.attempt, worker: id, text: "no byte moved")
-    _ = roster[index].release(task.kind, task.attempt)
-    send(.cancel(task.kind, task.attempt), to: id)
-    takeBack(task)
-    countLoss(task.attempt, worker: roster[index].label)
+  private func isClaimed(_ attempt: AttemptID, by id: WorkerID) -> Bool {
+    guard jobs.entries.indices.contains(attempt.job) else { return false }
+    let job = jobs[attempt.job]
+    return (job.checking + job.claims).contains { $0.attempt == attempt && $0.writer == id }
   }
 
-  /// Takes all tasks back without blame.
-  private mutating func leave(_ index: Int, _ standing: RosterEntry.Standing) {
-    let tasks = roster[index].held
-    roster[index].standing = standing
-    roster[index].held = []
-    roster[index].reported = []
-    roster[index].running = nil
-    roster[index].credit = 0
-    for task in tasks { takeBack(task) }
+  private mutating func hearResult(_ slot: Int, _ task: TaskID, _ outcome: Outcome) {
+    let id = roster[slot].id
+    send(.settled(task), to: id)
+    let held = roster.change(slot) { entry in
+      entry.reported.removeAll { $0 == task }
+      if entry.running == task { entry.running = nil }
+      return entry.release(task)
+    }
+    guard jobs.entries.indices.contains(task.attempt.job), dismissedAt == nil else { return }
+    switch task.kind {
+    case .merge: mergeEnded(task.attempt, outcome, by: slot, held)
+    case .readBack: readBackEnded(task.attempt, outcome, by: id)
+    }
   }
 }

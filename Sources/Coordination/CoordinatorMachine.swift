@@ -1,6 +1,6 @@
 // The only place where a distributed run is decided. A pure value: no clock, no disk, no
-// randomness; the same events in the same order give the same directives. `CoordinatorShell` drives
-// it with real sockets and files, Tests/SimulationTests with a fake cluster.
+// randomness but what its seed gives; the same events in the same order give the same directives.
+// `CoordinatorShell` drives it with real sockets and files, Tests/Simulation with a fake cluster.
 //
 // Every handler is idempotent on (kind, attempt): a repeated, late or foreign word is answered and
 // changes nothing.
@@ -11,8 +11,10 @@ import Planning
 package struct CoordinatorMachine: Sendable {
   let settings: CoordinatorSettings
   var jobs: JobTable
-  var roster = WorkerRoster()
-  /// Orders to the disk thread that are not answered yet.
+  var roster: WorkerRoster
+  var hosts = HostTable()
+  var jitter: Jitter
+  /// Orders to the disk that are not answered yet.
   var diskPending = 0
   /// True from the order to publish on.
   var isPublishing = false
@@ -25,93 +27,98 @@ package struct CoordinatorMachine: Sendable {
   /// Why no worker will come any more; nil while some may.
   var desertion: String?
   var retries = 0
-  var lastNow: Int64?
+  /// Bytes given out twice to be faster.
+  var copiedByteCount: Int64 = 0
+  /// Deaths since something was last committed.
+  var barrenDeaths = 0
+  /// The time of the event at hand; never goes back.
+  var now: Int64
   var sequence: UInt64 = 0
   var directives: [Directive] = []
 
   /// Jobs must be numbered by their position in the plan.
-  package init(settings: CoordinatorSettings, jobs: [JobFacts]) {
+  package init(settings: CoordinatorSettings, jobs facts: [JobFacts], now: Int64) {
     self.settings = settings
-    self.jobs = JobTable(jobs)
+    let percent = settings.auditPercent
+    jobs = JobTable(
+      facts.map { job in
+        JobEntry(
+          job, isAudited: (job.id + 1) * percent / 100 > job.id * percent / 100,
+          adoptionEnd: now + settings.adoptionMilliseconds)
+      }, now: now)
+    roster = WorkerRoster(tasksPerWorkerMax: settings.tasksPerWorkerMax)
+    jitter = Jitter(seed: settings.seed)
+    self.now = now
   }
 
   /// Takes one event at a time; times must not go backwards.
   package mutating func on(_ event: Event, now: Int64) -> [Directive] {
     guard !isOver else { return [] }
     excuseOwnSleep(now: now)
+    self.now = now
     switch event {
-    case .message(let message, let envelope, let id):
-      hear(message, envelope, from: id, now: now)
-    case .workerGone(let host, let processID): workerGone(host, processID, now: now)
+    case .message(let message, let envelope, let id): hear(message, envelope, from: id)
+    case .workerGone(let host, let processID): workerGone(host, processID)
+    case .unreachable(let id): unreachable(id)
+    case .barred(let key, let reason): barred(key, reason)
+    case .superseded(let reason): superseded(reason)
     case .noMoreWorkers(let reason): desertion = reason
-    case .tick: tick(now: now)
-    case .stop(let reason): stop(reason, now: now)
-    case .checked(let attempt):
-      diskPending -= 1
-      checked(attempt)
-    case .checkFailed(let attempt, let reason):
-      diskPending -= 1
-      checkFailed(attempt, reason)
-    case .committed(let attempt):
-      diskPending -= 1
-      committed(attempt)
-    case .commitFailed(let attempt, let reason, let noSpace):
-      diskPending -= 1
-      commitFailed(attempt, reason, noSpace: noSpace)
-    case .published:
-      diskPending -= 1
-      ending = .finished
-    case .publishFailed(let reason, let noSpace):
-      diskPending -= 1
-      ending = noSpace ? .stopped(reason: reason) : .failed(reasons: [reason])
+    case .tick: tick()
+    case .stop(let reason): stop(reason)
+    default: hearDisk(event)
     }
-    assign(now: now)
-    advance(now: now)
+    if !isOver {
+      assign()
+      advance()
+    }
     defer { directives = [] }
     return directives
   }
 
-  /// How far the run is.
-  package var snapshot: ProgressSnapshot {
-    var done: Int64 = 0
-    var total: Int64 = 0
-    for job in jobs.entries {
-      total += job.facts.byteCount
-      switch job.state {
-      case .pending, .failed: break
-      case .merging(let attempt, let worker):
-        let task = roster.index(of: worker).flatMap { index in
-          roster[index].held.first { $0.kind == .merge && $0.attempt == attempt }
-        }
-        done += min(task?.byteCount ?? 0, job.facts.byteCount)
-      case .checking, .written, .readingBack, .committing, .committed:
-        done += job.facts.byteCount
-      }
+  private mutating func hearDisk(_ event: Event) {
+    diskPending -= 1
+    switch event {
+    case .checked(let attempt): checked(attempt)
+    case .checkFailed(let attempt, let reason): checkFailed(attempt, reason)
+    case .committed(let attempt): committed(attempt)
+    case .commitFailed(let attempt, let reason, let noSpace):
+      commitFailed(attempt, reason, noSpace: noSpace)
+    case .revoked(let job): revoked(job)
+    case .revokeFailed(let job, let reason): revokeFailed(job, reason)
+    case .published: ending = .finished
+    case .publishFailed(let reason, let noSpace):
+      ending = noSpace ? .stopped(reason: reason) : .failed(reasons: [reason])
+    default: break
     }
-    return ProgressSnapshot(
-      jobsDone: jobs.committedCount, jobsTotal: jobs.count, bytesDone: done, bytesTotal: total,
-      workers: roster.liveCount, phase: phase)
   }
 
-  /// Merges given out again, for whatever reason.
-  package var retryCount: Int { max(0, retries) }
+  /// This coordinator's life.
+  package var epoch: UInt64 { settings.epoch }
+
+  /// Merges given out again because one failed or was lost.
+  package var retryCount: Int { retries }
 
   /// Workers that made at least one committed shard.
   package var workersUsed: Int { roster.entries.count { $0.committedCount > 0 } }
 
-  private var phase: String {
-    if isPublishing { return "publishing" }
-    if ending != nil { return "stopping" }
-    if roster.liveCount == 0 { return "waiting for workers" }
-    return jobs.pending.isEmpty ? "finishing" : "merging"
-  }
-
   /// A coordinator that was itself asleep (stopped, swapped out) must not blame the workers: what
   /// they said meanwhile still waits in the socket.
   private mutating func excuseOwnSleep(now: Int64) {
-    defer { lastNow = now }
-    guard let lastNow, now - lastNow > settings.leaseMilliseconds / 5 else { return }
-    for index in roster.indices { roster[index].lastHeard += now - lastNow }
+    let sleep = now - self.now
+    guard sleep > settings.leaseMilliseconds / 5 else { return }
+    for slot in roster.slots {
+      roster.change(slot) { entry in
+        entry.lastHeard += sleep
+        if case .away(let since) = entry.standing { entry.standing = .away(since: since + sleep) }
+        for at in entry.held.indices { entry.held[at].advancedAt += sleep }
+      }
+    }
+  }
+
+  /// Changes a job and keeps the queues true to it.
+  @discardableResult
+  mutating func change<Result>(_ job: Int, _ body: (inout JobEntry) -> Result) -> Result {
+    jobs.change(job, now: now, body)
   }
 
   /// Says something to a worker.

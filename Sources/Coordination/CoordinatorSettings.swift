@@ -8,19 +8,26 @@ package struct JobFacts: Equatable, Sendable {
   package var shardName: String
   /// Size of the finished shard: what the job costs.
   package var byteCount: Int64
+  /// Memory without which no worker can merge it; see `MemoryNeed`.
+  package var memoryByteCount: Int64
   /// Where a worker finds the job's recipes.
   package var slice: PlanSlice
   /// True where an earlier run has committed it.
   package var isCommitted: Bool
+  /// Attempts of earlier coordinators whose files are still there: their workers may yet report.
+  package var orphans: [AttemptID]
 
   package init(
-    id: Int, shardName: String, byteCount: Int64, slice: PlanSlice, isCommitted: Bool = false
+    id: Int, shardName: String, byteCount: Int64, memoryByteCount: Int64 = 0, slice: PlanSlice,
+    isCommitted: Bool = false, orphans: [AttemptID] = []
   ) {
     self.id = id
     self.shardName = shardName
     self.byteCount = byteCount
+    self.memoryByteCount = memoryByteCount
     self.slice = slice
     self.isCommitted = isCommitted
+    self.orphans = orphans
   }
 }
 
@@ -33,25 +40,52 @@ package struct CoordinatorSettings: Equatable, Sendable {
   package var planDigest: String
   /// False with `--verify none`: a shard is committed on its writer's word.
   package var readsBack = true
+  /// Of a hundred jobs, so many are merged twice, by two workers, and compared.
+  package var auditPercent = 0
+  /// What the jitter of pauses is drawn from; any number.
+  package var seed: UInt64 = 0
 
+  /// Between two reports of a worker. A crowd reports more seldom: each hundred workers add 400 ms.
   package var heartbeatMilliseconds: Int64 = 1_000
+  package var heartbeatMillisecondsMax: Int64 = 4_000
   /// A worker silent for longer is lost. Its own fence is at two thirds of it.
   package var leaseMilliseconds: Int64 = 15_000
+  /// A worker whose connection broke has so long to come back before its work goes to others.
+  package var awayMilliseconds: Int64 = 5_000
+  /// Jobs begun under an earlier coordinator wait so long for their workers to report.
+  package var adoptionMilliseconds: Int64 = 10_000
   /// An assignment that the worker has not confirmed is sent again after this.
   package var resendMilliseconds: Int64 = 2_000
-  /// A running task that moves no byte for longer is taken away from a worker that still talks.
-  /// Long, since flushing a large shard to a slow disk moves none either.
+  /// A running task that moves no byte for longer is told, and may get a copy elsewhere.
+  package var stillMilliseconds: Int64 = 30_000
+  /// After this it is taken away from a worker that still talks. Long, since a slow disk may take
+  /// its time over a flush, which moves no byte either.
   package var stallMilliseconds: Int64 = 600_000
   /// How long dismissed workers have to say goodbye.
   package var farewellMilliseconds: Int64 = 3_000
+  /// Two workers differ and no third is there: so long the job waits for one.
+  package var thirdMilliseconds: Int64 = 15_000
+
   /// Tasks of one worker: one running, one prefetched.
   package var tasksPerWorkerMax = 2
-  /// The failure that ends a job, and the run with it.
-  package var failuresMax = 3
-  /// The same for shards that read back differently from what was written.
-  package var mismatchesMax = 2
-  /// The same for workers lost with the job, which may not be the job's fault.
-  package var lossesMax = 8
+  /// Failures of devices and machines that quarantine a job; where one host alone works, fewer.
+  package var failuresMax = 8
+  package var failuresOnOneHostMax = 3
+  /// Deaths after which a job runs alone, and deaths alone that quarantine it.
+  package var deathsBeforeIsolation = 2
+  package var deathsAloneMax = 3
+  /// Workers that may die in a row, nothing being committed in between, before the run gives up.
+  package var barrenDeathsMax = 24
+  /// Faults in a row, of jobs that succeed elsewhere, after which a host gets no more work.
+  package var strikesMax = 3
+  /// The first pause after a failure; it doubles up to the longest. The true one is drawn below it.
+  package var pauseMilliseconds: Int64 = 1_000
+  package var pauseMillisecondsMax: Int64 = 60_000
+  /// A copy at the tail must save so much of what remains, and this on top.
+  package var copyGainPercent: Int64 = 150
+  package var copyGainMilliseconds: Int64 = 5_000
+  /// Of all bytes, so many may be written twice by copies of jobs that are merely slow.
+  package var copiedPercentMax: Int64 = 5
 
   package init(epoch: UInt64, jobFolder: String, planDigest: String) {
     self.epoch = epoch

@@ -2,10 +2,9 @@
 // calls it and decides nothing; directives are carried out in the order they are given. Messages
 // may get lost on the way: what matters is said again when the machine says so.
 import Dispatch
-package import Ledger
 package import Messaging
 package import Planning
-package import Publishing
+import Publishing
 import Storage
 
 /// Something worth telling a person while a run goes on.
@@ -29,8 +28,8 @@ package final class CoordinatorShell {
   package struct Options: Sendable {
     /// False with `--verify none`.
     package var readsBack = true
-    /// Replace an output that is there already.
-    package var overwrites = false
+    /// Of a hundred jobs, so many are merged twice and compared.
+    package var auditPercent = 0
     /// Z85; workers that look the coordinator up in the job's folder expect it.
     package var publicKey: String
     /// How workers reach this coordinator, where that is not the link's own address.
@@ -43,17 +42,18 @@ package final class CoordinatorShell {
   private static let beatMilliseconds: Int64 = 2_000
   /// Messages taken before the clock is looked at again.
   private static let messagesPerTurnMax = 1_000
+  private static let malformedCountMax = 3
+  /// Between two looks at who is still connected.
+  private static let probeMilliseconds: Int64 = 50
 
   /// For the executable, from any thread.
   package let processes = Mailbox<ProcessEvent>()
 
-  private let ledger: JobLedger
   private let link: RouterLink
   private let signals: SignalSource?
-  private let options: Options
   private let report: (ProgressSnapshot) -> Void
   private let remark: (CoordinationRemark) -> Void
-  private let disk: DiskThread
+  private let disk: any CoordinatorDisk
   private let jobsKept: Int
   private let started = CoordinatorShell.now
   private var machine: CoordinatorMachine
@@ -61,55 +61,46 @@ package final class CoordinatorShell {
   private var peers: [WorkerID: Peer] = [:]
   private var published: PublishedSummary?
   private var signalCount = 0
+  /// By key: messages of authorised workers that are no messages.
+  private var malformedCounts: [String: Int] = [:]
+  private var brokenCount = 0
+  private var probedAt: Int64 = 0
   private var end: CoordinatorMachine.End?
 
-  /// `report` is called a few times each second, `remark` as things happen; both on the thread that
-  /// runs.
+  /// `jobs` and `folder`: of the plan, as the ledger found them. `report` is called a few times
+  /// each second, `remark` as things happen; both on the thread that runs.
   package init(
-    plan: MergePlan, encoded: EncodedPlan, ledger: JobLedger, publication: Publication,
-    link: RouterLink, signals: SignalSource?, options: Options,
+    jobs: [JobFacts], folder: JobFolder, epoch: UInt64, planDigest: String,
+    disk: any CoordinatorDisk, link: RouterLink, signals: SignalSource?, options: Options,
     report: @escaping (ProgressSnapshot) -> Void,
     remark: @escaping (CoordinationRemark) -> Void = { _ in }
   ) {
-    self.ledger = ledger
+    self.disk = disk
     self.link = link
     self.signals = signals
-    self.options = options
     self.report = report
     self.remark = remark
-    disk = DiskThread(
-      ledger: ledger, publication: publication, jobs: plan.jobs, overwrites: options.overwrites)
-    let committed = ledger.committed
-    jobsKept = committed.count
+    jobsKept = jobs.count { $0.isCommitted }
     var settings = CoordinatorSettings(
-      epoch: ledger.epoch, jobFolder: ledger.folder.path,
-      planDigest: encoded.digest.description)
+      epoch: epoch, jobFolder: folder.path, planDigest: planDigest)
     settings.readsBack = options.readsBack
-    machine = CoordinatorMachine(
-      settings: settings,
-      jobs: zip(plan.jobs, encoded.slices).map { job, slice in
-        JobFacts(
-          id: job.id, shardName: job.shardName, byteCount: job.byteCount, slice: slice,
-          isCommitted: committed[job.id] != nil)
-      })
+    settings.auditPercent = options.auditPercent
+    settings.seed = .random(in: .min ... .max)
+    machine = CoordinatorMachine(settings: settings, jobs: jobs, now: Self.now)
   }
 
-  /// Tests its own door, announces itself in the job's folder and runs to the end.
-  package func run() throws(CoordinationError) -> CoordinationOutcome {
-    do throws(MessagingError) { try link.selfTest() } catch { throw .messaging(error) }
-    do throws(LedgerError) {
-      try ledger.announce(
-        EpochRecord(
-          number: ledger.epoch, host: Host.name, bootID: Host.bootID, processID: Host.processID,
-          endpoint: options.announcedEndpoint ?? link.endpoint, publicKey: options.publicKey))
-    } catch { throw .ledger(error) }
+  /// Tests its own door: call before workers are told where it is.
+  package func testDoor() throws(MessagingError) { try link.selfTest() }
 
+  /// Runs to the end.
+  package func run() -> CoordinationOutcome {
     var nextTick = Self.now
     var nextBeat = Self.now
     while end == nil {
       wait(until: nextTick)
       takeSignals()
       takeMessages()
+      probe()
       for answer in disk.answers.takeAll() { take(answer) }
       for event in processes.takeAll() { take(event) }
       let now = Self.now
@@ -169,17 +160,53 @@ package final class CoordinatorShell {
       do throws(MessageError) {
         let (message, envelope) = try MessageCodec.decodeWorker(incoming.bytes)
         let id = WorkerID(key: incoming.key.text, life: envelope.session)
+        guard malformedCounts[incoming.key.text, default: 0] < Self.malformedCountMax else {
+          continue
+        }
         peers[id] = incoming.peer
         tell(.message(message, envelope, from: id))
         if case .goodbye = message { peers[id] = nil }
       } catch {
-        remark(.malformed(error, worker: incoming.name))
+        malformed(error, incoming)
       }
     }
-    for refusal in link.takeRefusals() { remark(.refusal(refusal)) }
+    for refusal in link.takeRefusals() {
+      remark(.refusal(refusal))
+      if case .withdrawnKey(let key) = refusal {
+        tell(.barred(key: key.text, reason: refusal.sentence))
+      }
+    }
   }
 
-  private func take(_ answer: DiskThread.Answer) {
+  /// A worker that cannot speak is one that cannot be understood: after a few such words nobody of
+  /// its key is listened to any more.
+  private func malformed(_ error: MessageError, _ incoming: Incoming) {
+    let key = incoming.key.text
+    let count = malformedCounts[key, default: 0] + 1
+    malformedCounts[key] = count
+    guard count <= Self.malformedCountMax else { return }
+    remark(.malformed(error, worker: incoming.name))
+    guard count == Self.malformedCountMax else { return }
+    tell(.barred(key: key, reason: "\(count) of its messages were none: \(error.sentence)"))
+  }
+
+  /// After a connection broke: a word to everyone shows whose it was.
+  private func probe() {
+    brokenCount += link.takeDisconnectionCount()
+    guard brokenCount > 0, Self.now - probedAt >= Self.probeMilliseconds else { return }
+    probedAt = Self.now
+    brokenCount = 0
+    for (id, peer) in peers {
+      let envelope = Envelope(epoch: machine.epoch, session: id.life, sequence: 0)
+      guard link.send(MessageCodec.encode(.heartbeat, envelope), to: peer) == .unreachable else {
+        continue
+      }
+      peers[id] = nil
+      tell(.unreachable(id))
+    }
+  }
+
+  private func take(_ answer: DiskAnswer) {
     switch answer {
     case .event(let event): tell(event)
     case .published(let summary):
@@ -210,6 +237,7 @@ package final class CoordinatorShell {
     case .check(let attempt, let byteCount, let digest, let recordDigest):
       disk.check(attempt, byteCount: byteCount, digest: digest, recordDigest: recordDigest)
     case .commit(let attempt, let readBackBy): disk.commit(attempt, readBackBy: readBackBy)
+    case .revoke(let job): disk.revoke(job)
     case .discard(let attempt): disk.discard(attempt)
     case .publish: disk.publish()
     case .note(let note):

@@ -1,93 +1,114 @@
-// The jobs and where each stands, with the two queues that assignments are drawn from. Walks are in
-// order of id or of queue; nothing here is hashed.
+// All jobs, with the queues that assignments are drawn from. Walks are in order of id or of queue;
+// nothing here is hashed.
 import Planning
 import Storage
 
-/// What a writer says of its finished attempt.
-struct Claim: Equatable, Sendable {
-  var attempt: AttemptID
-  var writer: WorkerID
-  var byteCount: Int64
-  var digest: String
-  /// Everyone who was asked to read it back.
-  var readers: [WorkerID] = []
-}
-
-/// One job's way: pending → merging → checking → written → readingBack → committing → committed.
-struct JobEntry: Equatable, Sendable {
-  enum State: Equatable, Sendable {
-    case pending
-    case merging(AttemptID, WorkerID)
-    case checking(Claim)
-    /// Waits for a reader.
-    case written(Claim)
-    case readingBack(Claim, reader: WorkerID)
-    case committing(Claim)
-    case committed
-    case failed
-  }
-
-  let facts: JobFacts
-  var state: State
-  /// Numbers given to attempts so far.
-  var attempts = 0
-  var failures = 0
-  var mismatches = 0
-  var losses = 0
-  /// Workers it failed on; others are preferred.
-  var avoided: [WorkerID] = []
-}
-
 /// All jobs of the plan.
 struct JobTable: Equatable, Sendable {
+  private enum Queue: Equatable { case none, pending, resting, written }
+
   private(set) var entries: [JobEntry]
-  /// Pending jobs, the next one last: largest first, ties by id.
+  /// Jobs that want a merge now, the next one last: largest first, ties by id.
   private(set) var pending: [Int] = []
+  /// Jobs that want a merge later, by id.
+  private(set) var resting: [Int] = []
   /// Jobs in `written`, in the order they came.
   private(set) var written: [Int] = []
   private(set) var committedCount = 0
+  private(set) var failedCount = 0
+  /// Of all shards.
+  let byteCount: Int64
+  private var queues: [Queue]
 
   /// Jobs must be numbered by their position.
-  init(_ jobs: [JobFacts]) {
-    for (position, job) in jobs.enumerated() {
-      invariant(job.id == position, "job \(job.id) at position \(position)")
+  init(_ entries: [JobEntry], now: Int64) {
+    for (position, entry) in entries.enumerated() {
+      invariant(entry.facts.id == position, "job \(entry.facts.id) at position \(position)")
     }
-    entries = jobs.map { JobEntry(facts: $0, state: $0.isCommitted ? .committed : .pending) }
-    committedCount = jobs.count { $0.isCommitted }
-    pending = jobs.filter { !$0.isCommitted }
-      .sorted { ($1.byteCount, $0.id) < ($0.byteCount, $1.id) }.map(\.id).reversed()
+    self.entries = entries
+    byteCount = entries.reduce(0) { $0 + $1.facts.byteCount }
+    queues = entries.map { _ in .none }
+    committedCount = entries.count { $0.state == .committed }
+    // Sorted once: one insertion after the other would be quadratic.
+    let wanting = entries.indices.filter { entries[$0].wantsMerge }
+    pending = wanting.filter { entries[$0].notBefore <= now }
+      .sorted { Self.isBefore(entries[$1], entries[$0]) }
+    resting = wanting.filter { entries[$0].notBefore > now }
+    for job in pending { queues[job] = .pending }
+    for job in resting { queues[job] = .resting }
   }
 
   var count: Int { entries.count }
   var isAllCommitted: Bool { committedCount == entries.count }
+  /// True where nothing is left to be done for any job.
+  var isAllSettled: Bool { committedCount + failedCount == entries.count }
 
-  subscript(job: Int) -> JobEntry {
-    get { entries[job] }
-    _modify { yield &entries[job] }
+  subscript(job: Int) -> JobEntry { entries[job] }
+
+  /// Changes a job and keeps the queues true to it.
+  mutating func change<Result>(
+    _ job: Int, now: Int64, _ body: (inout JobEntry) -> Result
+  ) -> Result {
+    count(entries[job].state, by: -1)
+    let result = body(&entries[job])
+    count(entries[job].state, by: 1)
+    requeue(job, now: now)
+    return result
   }
 
-  /// Sets a job's state and keeps the queues true to it.
-  mutating func move(_ job: Int, to state: JobEntry.State) {
-    switch entries[job].state {
-    case .pending: pending.removeAll { $0 == job }
+  /// Moves jobs whose rest is over among the pending ones.
+  mutating func wake(now: Int64) {
+    for job in resting where entries[job].notBefore <= now { requeue(job, now: now) }
+  }
+
+  private mutating func count(_ state: JobEntry.State, by change: Int) {
+    if state == .committed { committedCount += change }
+    if state == .failed { failedCount += change }
+  }
+
+  private mutating func requeue(_ job: Int, now: Int64) {
+    let queue: Queue
+    if case .written = entries[job].state {
+      queue = .written
+    } else if entries[job].wantsMerge {
+      queue = entries[job].notBefore <= now ? .pending : .resting
+    } else {
+      queue = .none
+    }
+    guard queue != queues[job] else { return }
+    switch queues[job] {
+    case .none: break
+    case .pending: pending.remove(at: place(of: job))
+    case .resting: resting.removeAll { $0 == job }
     case .written: written.removeAll { $0 == job }
-    case .committed: unreachable("job \(job) leaves committed")
-    default: break
     }
-    entries[job].state = state
-    switch state {
-    case .pending:
-      let at = pending.firstIndex { isBefore($0, job) } ?? pending.endIndex
-      pending.insert(job, at: at)
+    queues[job] = queue
+    switch queue {
+    case .none: break
+    case .pending: pending.insert(job, at: place(of: job))
+    case .resting: resting.insert(job, at: resting.firstIndex { $0 > job } ?? resting.endIndex)
     case .written: written.append(job)
-    case .committed: committedCount += 1
-    default: break
     }
+  }
+
+  /// Where a job stands among the pending ones, or would.
+  private func place(of job: Int) -> Int {
+    var low = 0
+    var high = pending.count
+    while low < high {
+      let middle = (low + high) / 2
+      if Self.isBefore(entries[job], entries[pending[middle]]) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low
   }
 
   /// True where `a` is handed out before `b`.
-  private func isBefore(_ a: Int, _ b: Int) -> Bool {
-    let (costA, costB) = (entries[a].facts.byteCount, entries[b].facts.byteCount)
-    return costA == costB ? a < b : costA > costB
+  private static func isBefore(_ a: JobEntry, _ b: JobEntry) -> Bool {
+    let (costA, costB) = (a.facts.byteCount, b.facts.byteCount)
+    return costA == costB ? a.facts.id < b.facts.id : costA > costB
   }
 }

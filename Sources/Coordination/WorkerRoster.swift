@@ -1,101 +1,105 @@
-// The workers that ever joined this run, in the order of their names, so that every walk over them
-// is the same walk. Lost workers stay (they may come back); workers that left stay as a memory, so
-// that a late copy of their words does not raise them from the dead.
-import Messaging
+// The workers that ever joined this run, in the order in which they came, so that every walk over
+// them is the same walk. Lost workers stay (they may come back); workers that left stay as a memory,
+// so that a late copy of their words does not raise them from the dead.
+//
+// Those with room for a task are listed by what they hold already: with a thousand workers nobody
+// looks at all of them for every message.
 import Planning
+import Storage
 
-/// A task given to a worker and not answered yet.
-struct HeldTask: Equatable, Sendable {
-  var kind: Assignment.Kind
-  var attempt: AttemptID
-  /// When the assignment was last sent.
-  var sentAt: Int64
-  /// The worker's latest progress lists it.
-  var isConfirmed = false
-  var byteCount: Int64 = 0
-  /// When `byteCount` last grew.
-  var advancedAt: Int64
-}
-
-/// A worker as the coordinator sees it.
-struct RosterEntry: Equatable, Sendable {
-  enum Standing: Equatable, Sendable {
-    case live
-    /// Silent for a lease. Any word brings it back.
-    case lost
-    /// Said goodbye, or its process ended.
-    case gone
-  }
-
-  let id: WorkerID
-  var host: String
-  var processID: Int
-  var standing = Standing.live
-  var lastHeard: Int64
-  /// Highest sequence number seen.
-  var sequence: UInt64 = 0
-  /// Tasks it asked for beyond those it holds, less those given since.
-  var credit = 0
-  /// In the order given; at most one runs and the rest waits.
-  var held: [HeldTask] = []
-  /// What its latest progress says it holds.
-  var reported: [AttemptID] = []
-  var running: AttemptID?
-  /// Merges of its own that were committed.
-  var committedCount = 0
-
-  /// `host/processID`.
-  var label: String { "\(host)/\(processID)" }
-  var isLive: Bool { standing == .live }
-
-  /// Tasks it answers for, those we gave up on but it still reports included.
-  var load: Int {
-    held.count + reported.count { attempt in !held.contains { $0.attempt == attempt } }
-  }
-
-  /// Takes a task off its hands; nil where it does not hold it.
-  mutating func release(_ kind: Assignment.Kind, _ attempt: AttemptID) -> HeldTask? {
-    guard let at = held.firstIndex(where: { $0.kind == kind && $0.attempt == attempt }) else {
-      return nil
-    }
-    return held.remove(at: at)
-  }
-}
-
-/// All workers of the run, by name.
+/// All workers of the run.
 struct WorkerRoster: Equatable, Sendable {
   private(set) var entries: [RosterEntry] = []
+  /// Slots in the order of their workers' names.
+  private var byName: [Int] = []
+  /// Slots of live workers that want a task and hold 0, 1, … of them; ascending.
+  private(set) var ready: [[Int]]
+  /// The list of `ready` that a slot is in.
+  private var place: [Int?] = []
+  private(set) var liveCount = 0
+  /// Tasks that wait behind another, with all live workers.
+  private(set) var waitingCount = 0
 
-  var indices: Range<Int> { entries.indices }
-  var liveCount: Int { entries.count { $0.isLive } }
-
-  subscript(index: Int) -> RosterEntry {
-    get { entries[index] }
-    _modify { yield &entries[index] }
+  init(tasksPerWorkerMax: Int) {
+    ready = Array(repeating: [], count: tasksPerWorkerMax)
   }
+
+  var slots: Range<Int> { entries.indices }
+
+  subscript(slot: Int) -> RosterEntry { entries[slot] }
 
   /// Where a worker is listed.
-  func index(of id: WorkerID) -> Int? {
+  func slot(of id: WorkerID) -> Int? {
     let at = insertionPoint(id)
-    return at < entries.count && entries[at].id == id ? at : nil
+    return at < byName.count && entries[byName[at]].id == id ? byName[at] : nil
   }
 
-  /// Lists a worker not listed yet; entries after it move.
+  /// Lists a worker not listed yet.
   mutating func insert(_ entry: RosterEntry) -> Int {
-    let at = insertionPoint(entry.id)
-    entries.insert(entry, at: at)
-    return at
+    let slot = entries.count
+    byName.insert(slot, at: insertionPoint(entry.id))
+    entries.append(entry)
+    place.append(nil)
+    if entry.isLive { liveCount += 1 }
+    relist(slot)
+    return slot
+  }
+
+  /// Changes what is known of a worker, and keeps the lists true to it.
+  @discardableResult
+  mutating func change<Result>(_ slot: Int, _ body: (inout RosterEntry) -> Result) -> Result {
+    let before = (entries[slot].isLive, entries[slot].waitingCount)
+    let result = body(&entries[slot])
+    liveCount += (entries[slot].isLive ? 1 : 0) - (before.0 ? 1 : 0)
+    waitingCount += entries[slot].waitingCount - before.1
+    relist(slot)
+    return result
   }
 
   /// `host/processID` of a worker, for sentences.
-  func label(_ id: WorkerID) -> String { index(of: id).map { entries[$0].label } ?? "a worker" }
+  func label(_ id: WorkerID) -> String { slot(of: id).map { entries[$0].label } ?? "a worker" }
+
+  func host(_ id: WorkerID) -> String { slot(of: id).map { entries[$0].host } ?? "" }
+
+  /// True where a live worker fits.
+  func hasLive(where fits: (RosterEntry) -> Bool) -> Bool {
+    entries.contains { $0.isLive && fits($0) }
+  }
+
+  /// Names of hosts with a live worker that fits, each once.
+  func liveHosts(where fits: (RosterEntry) -> Bool = { _ in true }) -> [String] {
+    var hosts: [String] = []
+    for entry in entries where entry.isLive && fits(entry) && !hosts.contains(entry.host) {
+      hosts.append(entry.host)
+    }
+    return hosts
+  }
+
+  private mutating func relist(_ slot: Int) {
+    let list = entries[slot].hasRoom ? entries[slot].load : nil
+    let wanted = list.flatMap { ready.indices.contains($0) ? $0 : nil }
+    guard wanted != place[slot] else { return }
+    if let old = place[slot] { ready[old].remove(at: Self.point(slot, ready[old])) }
+    if let wanted { ready[wanted].insert(slot, at: Self.point(slot, ready[wanted])) }
+    place[slot] = wanted
+  }
+
+  private static func point(_ slot: Int, _ list: [Int]) -> Int {
+    var low = 0
+    var high = list.count
+    while low < high {
+      let middle = (low + high) / 2
+      if list[middle] < slot { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
 
   private func insertionPoint(_ id: WorkerID) -> Int {
     var low = 0
-    var high = entries.count
+    var high = byName.count
     while low < high {
       let middle = (low + high) / 2
-      if entries[middle].id < id { low = middle + 1 } else { high = middle }
+      if entries[byName[middle]].id < id { low = middle + 1 } else { high = middle }
     }
     return low
   }

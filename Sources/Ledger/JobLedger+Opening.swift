@@ -11,10 +11,15 @@ extension JobLedger {
   ///
   /// Refuses while another coordinator lives: on this machine by its lock, on another by its
   /// heartbeat. Refuses a plan that is not the one on disk, naming what differs.
+  ///
+  /// `takesOver`: instead of refusing, reserves the next epoch, from which on the other one cannot
+  /// commit, and gives it a moment to see that and stop. `keepsAttempts`: workers may outlive their
+  /// coordinator, so their files are left; see `orphans`.
   package static func open(
-    _ folder: JobFolder, plan: MergePlan, encoded: EncodedPlan,
-    watchMilliseconds: Int = JobLedger.watchMilliseconds
+    _ folder: JobFolder, plan: MergePlan, encoded: EncodedPlan, takesOver: Bool = false,
+    keepsAttempts: Bool = false, watchMilliseconds: Int = JobLedger.watchMilliseconds
   ) throws(LedgerError) -> JobLedger {
+    if takesOver, let ledger = try takeOver(folder, plan: plan, encoded: encoded) { return ledger }
     try sweep(folder)
     try LedgerError.wrapping { () throws(StorageError) in
       try Folder.create(folder.path)
@@ -32,9 +37,36 @@ extension JobLedger {
     try settlePlan(folder, plan: plan, encoded: encoded)
     let epoch = try reserveEpoch(
       folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
-    let recovered = try recover(folder, plan: plan)
+    let recovered = try recover(folder, plan: plan, keepsAttempts: keepsAttempts)
     return JobLedger(folder: folder, epoch: epoch, lock: lock, recovered: recovered)
   }
+
+  /// Takes the job from a coordinator that lives, or may live; nil where there is none, and nothing
+  /// to take.
+  ///
+  /// The order makes it safe: with the next epoch reserved the other one's commits fail, and it
+  /// sees within a beat that it has to stop. One that is frozen and goes on later finds the same.
+  private static func takeOver(
+    _ folder: JobFolder, plan: MergePlan, encoded: EncodedPlan
+  ) throws(LedgerError) -> JobLedger? {
+    let status = try LedgerError.wrapping { () throws(StorageError) in
+      try FileStatus.of(folder.plan)
+    }
+    guard status != nil else { return nil }
+    try settlePlan(folder, plan: plan, encoded: encoded)
+    let epoch = try reserveEpoch(folder, lockIsReal: false, watchMilliseconds: nil)
+    var lock: HeldLock?
+    for _ in 0..<(takeoverMilliseconds / 250) {
+      lock = try tryLock(folder)
+      if lock != nil { break }
+      Host.pause(milliseconds: 250)
+    }
+    let recovered = try recover(folder, plan: plan, keepsAttempts: true)
+    return JobLedger(folder: folder, epoch: epoch, lock: lock.take(), recovered: recovered)
+  }
+
+  /// What another coordinator gets to see that it has been replaced: two beats and a commit.
+  private static let takeoverMilliseconds = 6_000
 
   /// Removes what a run that was killed while it cleaned up left of its folder; nothing else that
   /// has the name.
@@ -56,26 +88,31 @@ extension JobLedger {
   static func takeLock(_ folder: JobFolder) throws(LedgerError) -> HeldLock {
     for attempt in 0..<10 {
       if attempt > 0 { Host.pause(milliseconds: 100) }
-      let file = try LedgerError.wrapping { () throws(StorageError) in
-        try File.openForUpdate(folder.lock)
-      }
-      let isReal: Bool
-      do throws(StorageError) {
-        guard try file.lock() else { continue }
-        isReal = true
-      } catch {
-        guard error.isLockUnsupported else { throw .storage(error) }
-        isReal = false
-      }
-      // The folder may have been removed, lock and all, between opening and locking.
-      let isSame = try LedgerError.wrapping { () throws(StorageError) in
-        try FileStatus.of(folder.lock)?.inode == file.status().inode
-      }
-      if isSame { return HeldLock(file: file, isReal: isReal) }
+      if let lock = try tryLock(folder) { return lock }
     }
     let holder = try newestHeartbeat(folder)
     throw .running(
       folder: folder.path, host: holder?.host ?? "", processID: holder?.processID ?? 0)
+  }
+
+  /// Takes the folder's lock, nil where another process has it.
+  private static func tryLock(_ folder: JobFolder) throws(LedgerError) -> HeldLock? {
+    let file = try LedgerError.wrapping { () throws(StorageError) in
+      try File.openForUpdate(folder.lock)
+    }
+    let isReal: Bool
+    do throws(StorageError) {
+      guard try file.lock() else { return nil }
+      isReal = true
+    } catch {
+      guard error.isLockUnsupported else { throw .storage(error) }
+      isReal = false
+    }
+    // The folder may have been removed, lock and all, between opening and locking.
+    let isSame = try LedgerError.wrapping { () throws(StorageError) in
+      try FileStatus.of(folder.lock)?.inode == file.status().inode
+    }
+    return isSame ? HeldLock(file: file, isReal: isReal) : nil
   }
 
   /// Throws where the newest coordinator is of another machine and its heartbeat changes.
@@ -105,8 +142,10 @@ extension JobLedger {
   }
 
   /// Makes the first heartbeat of the next epoch; whoever makes it has the epoch.
+  ///
+  /// Without `watchMilliseconds` nobody is looked out for.
   private static func reserveEpoch(
-    _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int
+    _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int?
   ) throws(LedgerError) -> UInt64 {
     while true {
       let epoch = (try EpochRecord.numbers(in: folder).last ?? 0) + 1
@@ -114,6 +153,7 @@ extension JobLedger {
         try WholeFile.createIfAbsent(heartbeat(0).encode(), at: folder.beat(epoch))
       }
       if isOurs { return epoch }
+      guard let watchMilliseconds else { continue }
       try checkAlone(
         folder, lockIsReal: lockIsReal, watchMilliseconds: watchMilliseconds)
     }

@@ -8,10 +8,12 @@ extension JobLedger {
   struct Recovered {
     var committed: [Int: CommitRecord] = [:]
     var setAside: [SetAside] = []
+    var orphans: [AttemptID] = []
   }
 
+  /// `keepsAttempts`: leaves what workers of an earlier coordinator are writing, or have written.
   static func recover(
-    _ folder: JobFolder, plan: MergePlan
+    _ folder: JobFolder, plan: MergePlan, keepsAttempts: Bool
   ) throws(LedgerError) -> Recovered {
     var place = try settlePlace(folder)
     var recovered = Recovered()
@@ -34,6 +36,7 @@ extension JobLedger {
       place = .growing
     }
     if place == .growing { try sweepPublish(folder, plan: plan, recovered) }
+    if keepsAttempts { recovered.orphans = try orphans(folder, plan: plan, recovered) }
     try sweepAttempts(folder, recovered)
     try sweepParts([folder.path, folder.epochs])
     return recovered
@@ -90,7 +93,7 @@ extension JobLedger {
   }
 
   /// Renames a record to `JOB.bad-N.json` with the first free N: it is evidence, not rubbish.
-  private static func setAside(_ path: String) throws(LedgerError) {
+  static func setAside(_ path: String) throws(LedgerError) {
     let stem = String(path.dropLast(".json".count))
     var number = 1
     while true {
@@ -115,11 +118,27 @@ extension JobLedger {
     }
   }
 
-  /// Removes all attempts but those that are committed and not yet in place.
+  /// Attempts at jobs that are not committed, in order.
+  private static func orphans(
+    _ folder: JobFolder, plan: MergePlan, _ recovered: Recovered
+  ) throws(LedgerError) -> [AttemptID] {
+    let suffix = ".safetensors"
+    return try names(folder.attempts).compactMap { name in
+      guard name.hasSuffix(suffix), let attempt = AttemptID(name.dropLast(suffix.count)),
+        attempt.job < plan.jobs.count, recovered.committed[attempt.job] == nil
+      else { return nil }
+      return attempt
+    }.sorted()
+  }
+
+  /// Removes all attempts but orphans, and those that are committed and not yet in place.
   private static func sweepAttempts(
     _ folder: JobFolder, _ recovered: Recovered
   ) throws(LedgerError) {
-    let kept = Set(recovered.committed.values.map { Path.name(folder.shard($0.attempt)) })
+    let orphans = recovered.orphans.flatMap { [folder.shard($0), folder.record($0)] }
+    let kept = Set(
+      recovered.committed.values.map { Path.name(folder.shard($0.attempt)) }
+        + orphans.map(Path.name))
     for name in try names(folder.attempts) where !kept.contains(name) {
       try remove(Path.join(folder.attempts, name))
     }

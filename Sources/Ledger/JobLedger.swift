@@ -11,8 +11,11 @@ package final class JobLedger: Sendable {
   package let epoch: UInt64
   /// Commit records that recovery set aside, with the reason; for the log.
   package let setAside: [SetAside]
+  /// Attempts of earlier coordinators whose files were left: their workers may yet report them.
+  package let orphans: [AttemptID]
 
-  private let lock: HeldLock
+  /// Nil where it was taken over from a coordinator that never let go.
+  private let lock: HeldLock?
   private let state: Mutex<State>
 
   private struct State: ~Copyable {
@@ -37,12 +40,13 @@ package final class JobLedger: Sendable {
   }
 
   init(
-    folder: JobFolder, epoch: UInt64, lock: consuming HeldLock, recovered: Recovered
+    folder: JobFolder, epoch: UInt64, lock: consuming HeldLock?, recovered: Recovered
   ) {
     self.folder = folder
     self.epoch = epoch
     self.lock = lock
     setAside = recovered.setAside
+    orphans = recovered.orphans
     state = Mutex(
       State(
         committed: recovered.committed, beats: 0, journal: Self.newJournal(folder.journal(epoch)),
@@ -66,9 +70,7 @@ package final class JobLedger: Sendable {
 
   /// Records durably that a job is done. The first record of a job stands for ever.
   package func commit(_ record: CommitRecord) throws(LedgerError) -> CommitResult {
-    if let newest = try EpochRecord.numbers(in: folder).last, newest > epoch {
-      throw .superseded(folder: folder.path, epoch: epoch, by: newest)
-    }
+    try checkAuthority()
     let path = folder.commit(record.job)
     let isNew = try LedgerError.wrapping { () throws(StorageError) in
       try WholeFile.createIfAbsent(record.encode(), at: path)
@@ -80,6 +82,26 @@ package final class JobLedger: Sendable {
     let standing = try Self.readCommit(path)
     state.withLock { $0.committed[record.job] = standing }
     return standing.agrees(with: record) ? .same : .different(standing)
+  }
+
+  /// Takes a commit back durably: its record is set aside as evidence, its shard loses its name.
+  package func revoke(_ job: MergeJob) throws(LedgerError) {
+    try checkAuthority()
+    try Self.setAside(folder.commit(job.id))
+    try LedgerError.wrapping { () throws(StorageError) in
+      let shard = folder.published(job.shardName)
+      guard try FileStatus.of(shard) != nil else { return }
+      try Folder.removeTree(shard)
+      try Folder.flush(Path.parent(shard))
+    }
+    state.withLock { $0.committed[job.id] = nil }
+  }
+
+  /// Throws where a later coordinator has reserved an epoch: this one decides nothing any more.
+  package func checkAuthority() throws(LedgerError) {
+    if let newest = try EpochRecord.numbers(in: folder).last, newest > epoch {
+      throw .superseded(folder: folder.path, epoch: epoch, by: newest)
+    }
   }
 
   static func readCommit(_ path: String) throws(LedgerError) -> CommitRecord {

@@ -26,16 +26,17 @@ package enum LedgerError: Error, Equatable {
     case .storage(let error): error.sentence
     case .running(let folder, let host, let processID):
       host.isEmpty
-        ? "a coordinator is at work on \(folder) already; wait for it, or stop it first"
+        ? "a coordinator is at work on \(folder) already; wait for it, stop it first, or take its "
+          + "place with --takeover"
         : "a coordinator is at work on \(folder) already: process \(processID) on \(host); "
-          + "wait for it, or stop it first"
+          + "wait for it, stop it first, or take its place with --takeover"
     case .planChanged(let folder, let difference):
       "the merge in \(folder) began differently: \(difference); give the same inputs and options "
         + "to go on, or --restart to begin anew"
     case .unreadable(let path, let error):
       "\(path) is damaged: \(error.sentence); --restart begins the merge anew"
     case .superseded(let folder, let epoch, let by):
-      "coordinator \(epoch) of \(folder) was taken for dead and coordinator \(by) has taken over; "
+      "coordinator \(by) has taken over \(folder) from this one, coordinator \(epoch); "
         + "this one stops"
     case .noJob(let folder):
       "there is no \(folder): no merge was begun there, or it is finished; "

@@ -17,6 +17,16 @@ package struct AttemptID: Hashable, Sendable, Comparable, CustomStringConvertibl
       + "-e\(epoch)-a\(attempt)"
   }
 
+  /// Reads what `description` wrote; nil for any other text.
+  package init?(_ description: some StringProtocol) {
+    let parts = description.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[1].first == "e", parts[2].first == "a", let job = Int(parts[0]),
+      let epoch = UInt64(parts[1].dropFirst()), let attempt = Int(parts[2].dropFirst())
+    else { return nil }
+    self.init(job: job, epoch: epoch, attempt: attempt)
+    guard self.description == String(description) else { return nil }
+  }
+
   package static func < (a: AttemptID, b: AttemptID) -> Bool {
     (a.job, a.epoch, a.attempt) < (b.job, b.epoch, b.attempt)
   }

@@ -36,7 +36,7 @@ final class MergeThread: Sendable {
   func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag) {
     queue.async(group: busy) { [self] in
       let outcome = run(assignment, folder, stop)
-      events.post(.ended(assignment.kind, assignment.attempt, outcome))
+      events.post(.ended(assignment.task, outcome))
     }
   }
 
@@ -48,13 +48,13 @@ final class MergeThread: Sendable {
   ) -> Outcome {
     do throws(WorkingError) {
       switch assignment {
-      case .merge(let attempt, let slice): return try merge(attempt, slice, folder, stop)
+      case .merge(let attempt, let slice, _): return try merge(attempt, slice, folder, stop)
       case .readBack(let attempt): return try readBack(attempt, folder, stop)
       }
     } catch .merging(.stopped) {
       return .handedBack
     } catch {
-      return .failed(reason: error.sentence, isFinal: error.isFinal, noSpace: error.noSpace)
+      return .failed(TaskFailure(error.cause, error.sentence))
     }
   }
 
@@ -65,7 +65,7 @@ final class MergeThread: Sendable {
     let recipes = try read(slice, of: attempt.job, folder)
     let merge = ShardMerge(
       slice: recipes, threads: settings.threads, memoryByteCount: settings.memoryByteCount)
-    let progress = reporter(.merge, attempt, stop)
+    let progress = reporter(TaskID(.merge, attempt), stop)
     let shard: MergedShard
     do throws(MergingError) {
       shard = try merge.run(to: folder.shard(attempt), progress: progress)
@@ -95,7 +95,7 @@ final class MergeThread: Sendable {
     }
     // Only the kind of digest is taken from the record, never its value.
     guard let algorithm = Digest(record.digest)?.algorithm else { throw .noDigest(path: path) }
-    let progress = reporter(.readBack, attempt, stop)
+    let progress = reporter(TaskID(.readBack, attempt), stop)
     do throws(MergingError) {
       let (byteCount, digest) = try ReadBack.run(
         folder.shard(attempt), algorithm: algorithm, dropCache: true, progress: progress)
@@ -136,14 +136,14 @@ final class MergeThread: Sendable {
 
   /// Tells the loop how far the task is, now and then; false once it shall stop.
   private func reporter(
-    _ kind: Assignment.Kind, _ attempt: AttemptID, _ stop: StopFlag
+    _ task: TaskID, _ stop: StopFlag
   ) -> (Int64) -> Bool {
     var next: UInt64 = 0
     return { [events] byteCount in
       let now = DispatchTime.now().uptimeNanoseconds
       if now >= next {
         next = now + Self.reportMilliseconds * 1_000_000
-        events.post(.advanced(kind, attempt, byteCount: byteCount))
+        events.post(.advanced(task, byteCount: byteCount))
       }
       return !stop.isRaised
     }

@@ -1,6 +1,5 @@
 // What the worker's machine hears and what it orders.
 package import Messaging
-package import Planning
 
 extension WorkerMachine {
   /// Something that happened.
@@ -8,10 +7,12 @@ extension WorkerMachine {
     case message(CoordinatorMessage, Envelope)
     /// The link stands, for the first time or again; what was said without one is lost.
     case connected
+    /// The link is broken: what is said now is lost.
+    case disconnected
     /// The merge thread has come so far with the running task.
-    case advanced(Assignment.Kind, AttemptID, byteCount: Int64)
+    case advanced(TaskID, byteCount: Int64)
     /// The merge thread is done with the running task: `handedBack` where it stopped as told.
-    case ended(Assignment.Kind, AttemptID, Outcome)
+    case ended(TaskID, Outcome)
     /// Time passes; sent a few times each second.
     case tick
     /// SIGTERM or Ctrl-C; the second one is less patient.

@@ -8,6 +8,8 @@ package enum WorkerExit: Equatable, Sendable {
   case orphaned(seconds: Int)
   /// The coordinator at this address now serves another merge.
   case otherPlan
+  /// This machine computes or digests wrongly: its known answers are not what it finds.
+  case unsound(reason: String)
   /// The coordinator does not want it, and says why.
   case refused(reason: String)
   /// The coordinator does not know this worker's key.
@@ -20,7 +22,7 @@ package enum WorkerExit: Equatable, Sendable {
     switch self {
     case .dismissed: 0
     case .stopped, .orphaned, .otherPlan: 75
-    case .refused, .keyRefused, .wrongServerKey: 78
+    case .unsound, .refused, .keyRefused, .wrongServerKey: 78
     }
   }
 
@@ -33,6 +35,9 @@ package enum WorkerExit: Equatable, Sendable {
       "no word from the coordinator for \(seconds) s; start the coordinator, then this worker again"
     case .otherPlan:
       "the coordinator at this address now serves another merge; start this worker again"
+    case .unsound(let reason):
+      "this machine does not compute as it must: \(reason); nothing is merged here: test its memory "
+        + "and processor"
     case .refused(let reason): "the coordinator refuses this worker: \(reason)"
     case .keyRefused:
       "the coordinator does not know this worker's key; add the line of worker.public to its "

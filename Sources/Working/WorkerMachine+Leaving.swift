@@ -41,6 +41,7 @@ extension WorkerMachine {
   /// Takes the next step of leaving where it is due.
   mutating func leaveIfDone(now: Int64) {
     guard !isOver, var state = leaving else { return }
+    if now - state.since >= settings.departureMilliseconds { return exit(state.exit) }
     defer { if leaving != nil { leaving = state } }
     if let running {
       if state.exit == .dismissed {

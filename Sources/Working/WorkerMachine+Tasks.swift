@@ -4,59 +4,62 @@ import Planning
 
 extension WorkerMachine {
   mutating func take(_ assignment: Assignment, now: Int64) {
-    let attempt = assignment.attempt
+    let task = assignment.task
     let isKnown =
-      isRunning(assignment.kind, attempt)
-      || (prefetched?.kind == assignment.kind && prefetched?.attempt == attempt)
-      || unsettled.contains { $0.kind == assignment.kind && $0.attempt == attempt }
-      || (assignment.kind == .merge && finished.contains(attempt))
+      held.contains(task) || (task.kind == .merge && finished.contains(task.attempt))
     // A stranger's attempt, or one more than was asked for: the report tells what is held.
-    if !isKnown, attempt.epoch == epoch, leaving == nil {
-      if running == nil { start(assignment) } else if prefetched == nil { prefetched = assignment }
+    guard !isKnown, task.attempt.epoch == epoch || task.kind == .readBack, leaving == nil,
+      running == nil || prefetched == nil
+    else { return report(now: now) }
+    guard isInTime(assignment, now: now) else {
+      if task.kind == .merge { finish(task.attempt) }
+      return settle(task, .declined, now: now)
     }
-    report(now: now)
+    if running == nil { start(assignment, now: now) } else { prefetched = assignment }
   }
 
-  private mutating func start(_ assignment: Assignment) {
+  private mutating func start(_ assignment: Assignment, now: Int64) {
     guard let jobFolder else { return }
-    running = Running(assignment: assignment)
+    running = Running(assignment: assignment, startedAt: now)
     directives.append(.start(assignment, jobFolder: jobFolder))
   }
 
-  mutating func cancel(_ kind: Assignment.Kind, _ attempt: AttemptID, now: Int64) {
-    if kind == .merge { finish(attempt) }
+  mutating func cancel(_ task: TaskID, now: Int64) {
+    if task.kind == .merge { finish(task.attempt) }
     let before = held.count
-    if isRunning(kind, attempt) {
+    if isRunning(task) {
       running?.isForgotten = true
       halt()
     }
-    if prefetched?.kind == kind, prefetched?.attempt == attempt { prefetched = nil }
-    unsettled.removeAll { $0.kind == kind && $0.attempt == attempt }
+    if prefetched?.task == task { prefetched = nil }
+    unsettled.removeAll { $0.task == task }
     // Only a change is worth a word: a report that is answered by a cancel that is answered by a
     // report would never end.
     if held.count != before { report(now: now) }
   }
 
-  mutating func ended(
-    _ kind: Assignment.Kind, _ attempt: AttemptID, _ outcome: Outcome, now: Int64
-  ) {
-    guard let task = running, isRunning(kind, attempt) else { return }
+  mutating func ended(_ task: TaskID, _ outcome: Outcome, now: Int64) {
+    guard let ended = running, isRunning(task) else { return }
     running = nil
-    if kind == .merge { finish(attempt) }
-    if !task.isForgotten { settle(kind, attempt, outcome, now: now) }
+    if task.kind == .merge { finish(task.attempt) }
+    var outcome = outcome
+    if outcome == .handedBack, ended.isTooLong { outcome = .declined }
+    if case .merge(_, _, let byteCount) = ended.assignment, case .merged = outcome {
+      mergedByteCount += byteCount
+      mergedMilliseconds += max(1, now - ended.startedAt)
+    }
     if let next = prefetched {
       prefetched = nil
-      start(next)
+      start(next, now: now)
     }
-    report(now: now)
+    // The result says how much is wanted next; without one a report does.
+    if ended.isForgotten { report(now: now) } else { settle(task, outcome, now: now) }
   }
 
   /// Tells an outcome now and again until it is acknowledged.
-  private mutating func settle(
-    _ kind: Assignment.Kind, _ attempt: AttemptID, _ outcome: Outcome, now: Int64
-  ) {
-    unsettled.append(Unsettled(kind: kind, attempt: attempt, outcome: outcome, sentAt: now))
-    if contact == .joined { send(.result(kind, attempt, outcome)) }
+  private mutating func settle(_ task: TaskID, _ outcome: Outcome, now: Int64) {
+    unsettled.append(Unsettled(task: task, outcome: outcome, sentAt: now))
+    if contact == .joined { send(.result(task, outcome, credit: room)) }
   }
 
   private mutating func finish(_ attempt: AttemptID) {
@@ -70,6 +73,6 @@ extension WorkerMachine {
     guard let waiting = prefetched else { return }
     prefetched = nil
     if waiting.kind == .merge { finish(waiting.attempt) }
-    settle(waiting.kind, waiting.attempt, .handedBack, now: now)
+    settle(waiting.task, .handedBack, now: now)
   }
 }

@@ -48,12 +48,12 @@ extension WorkerMachine {
 
   private mutating func hearFromOwn(_ message: CoordinatorMessage, now: Int64) {
     switch message {
-    case .settled(let kind, let attempt):
+    case .settled(let task):
       lastWord = now
-      unsettled.removeAll { $0.kind == kind && $0.attempt == attempt }
-    case .cancel(let kind, let attempt):
+      unsettled.removeAll { $0.task == task }
+    case .cancel(let task):
       lastWord = now
-      cancel(kind, attempt, now: now)
+      cancel(task, now: now)
     case .assign(let assignment):
       // While fenced this may be an old word on its way for long; it comes again after a welcome.
       guard contact == .joined else { return }
@@ -72,11 +72,17 @@ extension WorkerMachine {
     report(now: now)
   }
 
+  /// The coordinator may give its work away from now on: nothing is asked for until it answers.
+  mutating func disconnected() {
+    if contact == .joined { contact = .fenced }
+  }
+
   mutating func tick(now: Int64) {
     let silence = now - lastWord
-    if silence >= settings.orphanGraceMilliseconds {
-      return exit(.orphaned(seconds: Int(settings.orphanGraceMilliseconds / 1000)))
-    }
+    let grace =
+      held.isEmpty ? settings.orphanGraceMilliseconds : settings.orphanGraceWithWorkMilliseconds
+    if silence >= grace { return exit(.orphaned(seconds: Int(grace / 1000))) }
+    watchDeadline(now: now)
     if contact == .joined, silence >= fenceMilliseconds { contact = .fenced }
     switch contact {
     case .joining, .fenced:
@@ -90,8 +96,7 @@ extension WorkerMachine {
   mutating func resendResults(olderThan age: Int64, now: Int64) {
     for index in unsettled.indices where now - unsettled[index].sentAt >= age {
       unsettled[index].sentAt = now
-      let result = unsettled[index]
-      send(.result(result.kind, result.attempt, result.outcome))
+      send(.result(unsettled[index].task, unsettled[index].outcome, credit: room))
     }
   }
 }

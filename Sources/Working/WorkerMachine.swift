@@ -19,16 +19,18 @@ package struct WorkerMachine: Sendable {
   /// The task the merge thread is at.
   struct Running: Equatable, Sendable {
     var assignment: Assignment
+    var startedAt: Int64
     var byteCount: Int64 = 0
     var isHalting = false
     /// Cancelled: its end is told to nobody.
     var isForgotten = false
+    /// Its end would come too late: it goes back as declined.
+    var isTooLong = false
   }
 
   /// A result nobody has acknowledged.
   struct Unsettled: Equatable, Sendable {
-    var kind: Assignment.Kind
-    var attempt: AttemptID
+    var task: TaskID
     var outcome: Outcome
     var sentAt: Int64
   }
@@ -50,6 +52,9 @@ package struct WorkerMachine: Sendable {
   var lastHello: Int64?
   var lastHeartbeat: Int64 = 0
   var leaving: Leaving?
+  /// How fast merges went so far.
+  var mergedByteCount: Int64 = 0
+  var mergedMilliseconds: Int64 = 0
   var isOver = false
   var sequence: UInt64 = 0
   var directives: [Directive] = []
@@ -65,9 +70,10 @@ package struct WorkerMachine: Sendable {
     switch event {
     case .message(let message, let envelope): hear(message, envelope, now: now)
     case .connected: connected(now: now)
-    case .advanced(let kind, let attempt, let byteCount):
-      if isRunning(kind, attempt) { running?.byteCount = byteCount }
-    case .ended(let kind, let attempt, let outcome): ended(kind, attempt, outcome, now: now)
+    case .disconnected: disconnected()
+    case .advanced(let task, let byteCount):
+      if isRunning(task) { running?.byteCount = byteCount }
+    case .ended(let task, let outcome): ended(task, outcome, now: now)
     case .tick: tick(now: now)
     case .terminate: terminate(now: now)
     }
@@ -77,11 +83,11 @@ package struct WorkerMachine: Sendable {
   }
 
   /// Everything this worker answers for.
-  var held: [AttemptID] {
-    var attempts: [AttemptID] = []
-    if let running { attempts.append(running.assignment.attempt) }
-    if let prefetched { attempts.append(prefetched.attempt) }
-    return attempts + unsettled.map(\.attempt)
+  var held: [TaskID] {
+    var tasks: [TaskID] = []
+    if let running { tasks.append(running.assignment.task) }
+    if let prefetched { tasks.append(prefetched.task) }
+    return tasks + unsettled.map(\.task)
   }
 
   /// Tasks it could take now; none while it is leaving.
@@ -89,9 +95,7 @@ package struct WorkerMachine: Sendable {
     leaving == nil ? (running == nil ? 1 : 0) + (prefetched == nil ? 1 : 0) : 0
   }
 
-  func isRunning(_ kind: Assignment.Kind, _ attempt: AttemptID) -> Bool {
-    running?.assignment.kind == kind && running?.assignment.attempt == attempt
-  }
+  func isRunning(_ task: TaskID) -> Bool { running?.assignment.task == task }
 
   /// Says something under the epoch known.
   mutating func send(_ message: WorkerMessage) {
@@ -104,18 +108,20 @@ package struct WorkerMachine: Sendable {
     lastHello = now
     send(
       .hello(
-        host: settings.host, processID: settings.processID, threads: settings.threads,
-        running: held))
+        Introduction(
+          host: settings.host, processID: settings.processID, threads: settings.threads,
+          memoryByteCount: settings.memoryByteCount, planDigest: planDigest ?? ""),
+        held: held))
   }
 
-  /// Progress is the heartbeat, and confirms what is held; credit asks for more.
+  /// Progress is the heartbeat, confirms what is held, and asks for more.
   mutating func report(now: Int64) {
     guard contact == .joined else { return }
     lastHeartbeat = now
     send(
       .progress(
-        running: running?.assignment.attempt, byteCount: running?.byteCount ?? 0, held: held))
-    send(.credit(count: room))
+        running: running?.assignment.task, byteCount: running?.byteCount ?? 0, held: held,
+        credit: room))
   }
 
   mutating func exit(_ reason: WorkerExit) {

@@ -58,7 +58,7 @@ package final class WorkerShell {
   private func take(_ event: LinkEvent) {
     switch event {
     case .connected: tell(.connected)
-    case .disconnected: break  // the lease and the fence know what that means
+    case .disconnected: tell(.disconnected)
     case .refused: reason = reason ?? .keyRefused
     case .wrongServerKey: reason = reason ?? .wrongServerKey
     }

@@ -1,5 +1,6 @@
 // Why a task failed on this worker; `sentence` travels to the coordinator.
 import Merging
+import Messaging
 import Planning
 import Storage
 
@@ -31,14 +32,12 @@ enum WorkingError: Error, Equatable {
     }
   }
 
-  /// True where no other worker would fare better.
-  var isFinal: Bool { if case .merging(let error) = self { error.isFinal } else { false } }
-
-  var noSpace: Bool {
+  /// What kind of failure this is to the coordinator.
+  var cause: TaskFailure.Cause {
     switch self {
-    case .storage(.noSpace): true
-    case .merging(let error): error.noSpace
-    default: false
+    case .storage(.noSpace): .noSpace
+    case .merging(let error): error.noSpace ? .noSpace : error.isFinal ? .input : .storage
+    default: .storage
     }
   }
 

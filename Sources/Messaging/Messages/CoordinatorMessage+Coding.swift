@@ -33,14 +33,13 @@ extension CoordinatorMessage {
     case .assign(let assignment):
       writer.byte(assignment.kind.rawValue)
       writer.attempt(assignment.attempt)
-      if case .merge(_, let slice) = assignment {
+      if case .merge(_, let slice, let byteCount) = assignment {
         writer.size(slice.offset, "plan offset")
         writer.size(slice.byteCount, "plan size")
         writer.prose(slice.digest)
+        writer.size(byteCount, "shard size")
       }
-    case .settled(let kind, let attempt), .cancel(let kind, let attempt):
-      writer.byte(kind.rawValue)
-      writer.attempt(attempt)
+    case .settled(let task), .cancel(let task): writer.task(task)
     case .heartbeat, .dismiss, .farewell: break
     }
   }
@@ -56,9 +55,9 @@ extension CoordinatorMessage {
     case .assign:
       self = .assign(try Assignment(from: &reader))
     case .settled:
-      self = try .settled(Assignment.Kind(from: &reader), reader.attempt())
+      self = .settled(try reader.task())
     case .cancel:
-      self = try .cancel(Assignment.Kind(from: &reader), reader.attempt())
+      self = .cancel(try reader.task())
     case .heartbeat: self = .heartbeat
     case .dismiss: self = .dismiss
     case .farewell: self = .farewell
@@ -76,7 +75,7 @@ extension Assignment {
         attempt,
         PlanSlice(
           offset: reader.size("plan offset"), byteCount: reader.size("plan size"),
-          digest: reader.prose("slice's digest")))
+          digest: reader.prose("slice's digest")), byteCount: reader.size("shard size"))
     case .readBack: self = .readBack(attempt)
     }
   }

@@ -5,14 +5,14 @@ package import Planning
 
 /// What a worker can be asked to do with a job.
 package enum Assignment: Hashable, Sendable {
-  /// Merge the job into the attempt's own file.
-  case merge(AttemptID, PlanSlice)
+  /// Merge the job into the attempt's own file, of so many bytes.
+  case merge(AttemptID, PlanSlice, byteCount: Int64)
   /// Read the attempt's file back from the device and digest it.
   case readBack(AttemptID)
 
   package var attempt: AttemptID {
     switch self {
-    case .merge(let attempt, _), .readBack(let attempt): attempt
+    case .merge(let attempt, _, _), .readBack(let attempt): attempt
     }
   }
 }
@@ -23,23 +23,77 @@ package enum Outcome: Hashable, Sendable {
   case merged(byteCount: Int64, digest: String, recordDigest: String)
   /// The attempt's file was read; this is what it holds.
   case readBack(byteCount: Int64, digest: String)
-  /// The task failed. `isFinal` means no other worker would fare better (a weight that is not
-  /// finite, an input that changed); `noSpace` stops the whole run with what is done kept.
-  case failed(reason: String, isFinal: Bool, noSpace: Bool)
+  case failed(TaskFailure)
   /// Given back unfinished: the worker is leaving.
   case handedBack
+  /// Given back: the worker's time ends before the task would.
+  case declined
+}
+
+/// Why a task failed.
+package struct TaskFailure: Hashable, Sendable {
+  package enum Cause: UInt8, Hashable, Sendable, CaseIterable {
+    /// The inputs are at fault (a weight that is not finite, a file that changed): elsewhere the
+    /// same would happen.
+    case input = 0
+    /// A device, a file system or this machine.
+    case storage = 1
+    /// The disk is full: the whole run stops with what is done kept.
+    case noSpace = 2
+  }
+
+  package var cause: Cause
+  /// A sentence. The same inputs give the same one on every worker where they are at fault.
+  package var reason: String
+
+  package init(_ cause: Cause, _ reason: String) {
+    self.cause = cause
+    self.reason = reason
+  }
+}
+
+/// A worker as it presents itself.
+package struct Introduction: Hashable, Sendable {
+  package var host: String
+  package var processID: Int
+  package var threads: Int
+  /// The most memory it will use: no job that needs more is given to it.
+  package var memoryByteCount: Int64
+  /// Of the merge it works for since an earlier welcome; empty before the first.
+  package var planDigest: String
+
+  package init(
+    host: String, processID: Int, threads: Int, memoryByteCount: Int64, planDigest: String = ""
+  ) {
+    self.host = host
+    self.processID = processID
+    self.threads = threads
+    self.memoryByteCount = memoryByteCount
+    self.planDigest = planDigest
+  }
+}
+
+/// A task in a worker's hands: waiting, running, or done and not acknowledged.
+package struct TaskID: Hashable, Sendable {
+  package var kind: Assignment.Kind
+  package var attempt: AttemptID
+
+  package init(_ kind: Assignment.Kind, _ attempt: AttemptID) {
+    self.kind = kind
+    self.attempt = attempt
+  }
 }
 
 /// What a worker says.
 package enum WorkerMessage: Hashable, Sendable {
-  /// First words, repeated until welcomed. `running` are tasks begun under an earlier epoch.
-  case hello(host: String, processID: Int, threads: Int, running: [AttemptID])
-  /// Asks for up to `count` tasks beyond those it holds.
-  case credit(count: Int)
-  /// Sent every heartbeat by the thread that merges: bytes of the running task done so far.
-  case progress(running: AttemptID?, byteCount: Int64, held: [AttemptID])
-  /// Repeated until `settled` comes.
-  case result(Assignment.Kind, AttemptID, Outcome)
+  /// First words, repeated until welcomed. `held` may be of an earlier epoch: a coordinator that
+  /// follows another adopts it.
+  case hello(Introduction, held: [TaskID])
+  /// Sent every heartbeat by the loop beside the merge: what runs, its bytes done so far, all that
+  /// is held, and how many tasks beyond that are wanted.
+  case progress(running: TaskID?, byteCount: Int64, held: [TaskID], credit: Int)
+  /// Repeated until `settled` comes. `credit` as in `progress`.
+  case result(TaskID, Outcome, credit: Int)
   /// The worker is leaving and holds nothing any more. Repeated until `farewell`.
   case goodbye
 }
@@ -49,6 +103,7 @@ extension Assignment {
     case merge = 0
     case readBack = 1
   }
+  package var task: TaskID { TaskID(kind, attempt) }
   package var kind: Kind {
     switch self {
     case .merge: .merge
@@ -66,9 +121,9 @@ package enum CoordinatorMessage: Hashable, Sendable {
   case refuse(reason: String)
   case assign(Assignment)
   /// A result arrived and needs no more repeating, whether it was used or not.
-  case settled(Assignment.Kind, AttemptID)
-  /// Stop work on this attempt and forget it.
-  case cancel(Assignment.Kind, AttemptID)
+  case settled(TaskID)
+  /// Stop work on this task and forget it.
+  case cancel(TaskID)
   /// Proves that the coordinator lives; answers `progress`.
   case heartbeat
   /// No more work: say goodbye and exit. Sent to all when the merge is done or stopped.

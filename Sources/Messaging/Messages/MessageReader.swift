@@ -58,14 +58,18 @@ struct MessageReader {
       job: count("job"), epoch: number(UInt64.self, "attempt's epoch"), attempt: count("attempt"))
   }
 
-  mutating func attempts(_ field: String) throws(MessageError) -> [AttemptID] {
+  mutating func task() throws(MessageError) -> TaskID {
+    try TaskID(Assignment.Kind(from: &self), attempt())
+  }
+
+  mutating func tasks(_ field: String) throws(MessageError) -> [TaskID] {
     let count = try count(field)
     guard count <= MessageCodec.listCountMax else {
       throw .overLong(field: field, limit: MessageCodec.listCountMax, found: count)
     }
-    var attempts: [AttemptID] = []
-    for _ in 0..<count { attempts.append(try attempt()) }
-    return attempts
+    var tasks: [TaskID] = []
+    for _ in 0..<count { tasks.append(try task()) }
+    return tasks
   }
 
   /// Checks that nothing is left.

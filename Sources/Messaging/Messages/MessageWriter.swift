@@ -56,11 +56,16 @@ struct MessageWriter {
     count(attempt.attempt, "attempt")
   }
 
-  mutating func attempts(_ attempts: [AttemptID], _ field: StaticString) {
+  mutating func task(_ task: TaskID) {
+    byte(task.kind.rawValue)
+    attempt(task.attempt)
+  }
+
+  mutating func tasks(_ tasks: [TaskID], _ field: StaticString) {
     let limit = MessageCodec.listCountMax
-    invariant(attempts.count <= limit, "\(field) of \(attempts.count) in a message")
-    count(attempts.count, field)
-    for attempt in attempts { self.attempt(attempt) }
+    invariant(tasks.count <= limit, "\(field) of \(tasks.count) in a message")
+    count(tasks.count, field)
+    for task in tasks { self.task(task) }
   }
 
   private mutating func text(_ text: String) {

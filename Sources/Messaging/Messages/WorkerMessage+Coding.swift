@@ -5,13 +5,12 @@ extension WorkerMessage {
   /// The number of a message in its bytes.
   enum Kind: UInt8 {
     case hello = 0x01
-    case credit, progress, result, goodbye
+    case progress, result, goodbye
   }
 
   var kind: Kind {
     switch self {
     case .hello: .hello
-    case .credit: .credit
     case .progress: .progress
     case .result: .result
     case .goodbye: .goodbye
@@ -20,22 +19,19 @@ extension WorkerMessage {
 
   func write(to writer: inout MessageWriter) {
     switch self {
-    case .hello(let host, let processID, let threads, let running):
-      writer.prose(host)
-      writer.count(processID, "process id")
-      writer.count(threads, "threads")
-      writer.attempts(running, "running")
-    case .credit(let count):
-      writer.count(count, "credit")
-    case .progress(let running, let byteCount, let held):
+    case .hello(let introduction, let held):
+      introduction.write(to: &writer)
+      writer.tasks(held, "held")
+    case .progress(let running, let byteCount, let held, let credit):
       writer.byte(running == nil ? 0 : 1)
-      if let running { writer.attempt(running) }
+      if let running { writer.task(running) }
       writer.size(byteCount, "bytes done")
-      writer.attempts(held, "held")
-    case .result(let kind, let attempt, let outcome):
-      writer.byte(kind.rawValue)
-      writer.attempt(attempt)
+      writer.tasks(held, "held")
+      writer.count(credit, "credit")
+    case .result(let task, let outcome, let credit):
+      writer.task(task)
       outcome.write(to: &writer)
+      writer.count(credit, "credit")
     case .goodbye: break
     }
   }
@@ -43,20 +39,34 @@ extension WorkerMessage {
   init(_ kind: Kind, from reader: inout MessageReader) throws(MessageError) {
     switch kind {
     case .hello:
-      self = try .hello(
-        host: reader.prose("host"), processID: reader.count("process id"),
-        threads: reader.count("threads"), running: reader.attempts("running"))
-    case .credit:
-      self = .credit(count: try reader.count("credit"))
+      self = try .hello(Introduction(from: &reader), held: reader.tasks("held"))
     case .progress:
-      let running = try reader.flag("running") ? try reader.attempt() : nil
+      let running = try reader.flag("running") ? try reader.task() : nil
       self = try .progress(
-        running: running, byteCount: reader.size("bytes done"), held: reader.attempts("held"))
+        running: running, byteCount: reader.size("bytes done"), held: reader.tasks("held"),
+        credit: reader.count("credit"))
     case .result:
       self = try .result(
-        Assignment.Kind(from: &reader), reader.attempt(), Outcome(from: &reader))
+        reader.task(), Outcome(from: &reader), credit: reader.count("credit"))
     case .goodbye: self = .goodbye
     }
+  }
+}
+
+extension Introduction {
+  fileprivate func write(to writer: inout MessageWriter) {
+    writer.prose(host)
+    writer.count(processID, "process id")
+    writer.count(threads, "threads")
+    writer.size(memoryByteCount, "memory")
+    writer.prose(planDigest)
+  }
+
+  fileprivate init(from reader: inout MessageReader) throws(MessageError) {
+    try self.init(
+      host: reader.prose("host"), processID: reader.count("process id"),
+      threads: reader.count("threads"), memoryByteCount: reader.size("memory"),
+      planDigest: reader.prose("plan's digest"))
   }
 }
 
@@ -82,12 +92,12 @@ extension Outcome {
       writer.byte(1)
       writer.size(byteCount, "shard size")
       writer.prose(digest)
-    case .failed(let reason, let isFinal, let noSpace):
+    case .failed(let failure):
       writer.byte(2)
-      writer.prose(reason)
-      writer.byte(isFinal ? 1 : 0)
-      writer.byte(noSpace ? 1 : 0)
+      writer.byte(failure.cause.rawValue)
+      writer.prose(failure.reason)
     case .handedBack: writer.byte(3)
+    case .declined: writer.byte(4)
     }
   }
 
@@ -102,10 +112,13 @@ extension Outcome {
       self = try .readBack(
         byteCount: reader.size("shard size"), digest: reader.prose("digest"))
     case 2:
-      self = try .failed(
-        reason: reader.prose("reason"), isFinal: reader.flag("is final"),
-        noSpace: reader.flag("no space"))
+      let cause = try reader.byte("cause")
+      guard let cause = TaskFailure.Cause(rawValue: cause) else {
+        throw .badNumber(field: "cause", found: UInt64(cause))
+      }
+      self = .failed(TaskFailure(cause, try reader.prose("reason")))
     case 3: self = .handedBack
+    case 4: self = .declined
     default: throw .badNumber(field: "outcome", found: UInt64(number))
     }
   }

@@ -1,0 +1,30 @@
+// Memory that a job needs beside the buffers of its worker: what grows with the job.
+
+extension MergeJob {
+  /// The smallest memory limit of a worker that can merge this job.
+  ///
+  /// Beside the buffers, which are half of the limit at most (`TileBudget`), a worker holds the
+  /// job's recipes, read as `sliceByteCount` bytes of JSON and some three times that as values, and
+  /// for DoRA 16 bytes for each row or column of the tensor at hand. A little of that fits beside
+  /// the smallest buffers.
+  package func memoryByteCount(sliceByteCount: Int64) -> Int64 {
+    let norms = recipes.reduce(0) { most, recipe in max(most, recipe.normByteCount) }
+    let extra = 4 * sliceByteCount + norms
+    let smallest = TileBudget(memoryByteCount: 0, threads: 1).peakByteCount
+    guard extra > Self.byteCountBeside else { return smallest }
+    // limit − limit/2 − runtime ≥ extra, in which limit/2 is what the buffers take.
+    return 2 * (extra + TileBudget.runtimeByteCount)
+  }
+
+  /// What fits beside the buffers of any limit.
+  private static let byteCountBeside: Int64 = 16_000_000
+}
+
+extension TensorRecipe {
+  fileprivate var normByteCount: Int64 {
+    updates.reduce(0) { most, update in
+      guard case .dora = update.rule else { return most }
+      return max(most, 16 * Int64(max(update.window.rows.count, update.window.columns.count)))
+    }
+  }
+}
