@@ -40,11 +40,7 @@ package enum Path {
   }
 
   /// The path with every link followed; nil where it does not exist.
-  package static func resolved(_ path: String) -> String? {
-    guard let raw = unsafe realpath(path, nil) else { return nil }
-    defer { unsafe free(raw) }
-    return unsafe String(cString: raw)
-  }
+  package static func resolved(_ path: String) -> String? { Host.kernel.resolve(path) }
 
   /// True where a name from outside (an index, a peer) is one plain name or a path that stays below
   /// its folder: no root, no `..`, no empty part, no NUL.
