@@ -18,10 +18,14 @@ package enum MessagingError: Error, Equatable {
   case loose(path: String, mode: UInt32, expected: UInt32)
   /// A file that does not hold one key.
   case badKey(path: String)
-  /// A line of the authorised keys that is not `key name`.
+  /// A line of the authorised keys that does not begin with `key name`.
   case badLine(path: String, line: Int)
+  /// An option behind a key and a name that is none, or cannot be read.
+  case badOption(path: String, line: Int, option: String)
   /// A key that an earlier line authorises already.
   case repeatedKey(path: String, line: Int)
+  /// A list of authorised keys without a byte: one that is just being written.
+  case emptyList(path: String)
   /// A worker's name that cannot name a folder or stand in a line.
   case badName(String)
   /// A name given to two workers, or no name at all.
@@ -54,7 +58,7 @@ package enum MessagingError: Error, Equatable {
     switch self {
     case .storage(let error): error.sentence
     case .missing, .isLink, .notAFolder, .notOurs, .loose, .notEmpty: pathSentence
-    case .badKey, .badLine, .repeatedKey, .badName, .badNames: keySentence
+    case .badKey, .badLine, .badOption, .repeatedKey, .emptyList, .badName, .badNames: keySentence
     default: linkSentence
     }
   }
@@ -79,8 +83,15 @@ package enum MessagingError: Error, Equatable {
     case .badKey(let path):
       "\(path) does not hold a key: one line of 40 Z85 characters expected; copy the file again"
     case .badLine(let path, let line):
-      "\(path) line \(line) does not authorise a worker: 'KEY NAME' expected, "
+      "\(path) line \(line) does not authorise a worker: 'KEY NAME [OPTIONS]' expected, "
         + "a key of 40 Z85 characters and a name of letters, digits, '.', '_' and '-'"
+    case .badOption(let path, let line, let option):
+      "\(path) line \(line) authorises nobody, its option '\(option)' cannot be read: "
+        + "expires=2027-01-31, expires=2027-01-31T00:00:00Z (UTC) or from=10.0.0.0/8,fd00::/8 "
+        + "expected, each at most once"
+    case .emptyList(let path):
+      "\(path) is empty and authorises nobody; "
+        + "write one line per worker, or a comment to shut out all of them"
     case .repeatedKey(let path, let line):
       "\(path) line \(line) authorises a key that an earlier line has; remove one of the two"
     case .badName(let name):

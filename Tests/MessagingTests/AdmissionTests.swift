@@ -1,4 +1,5 @@
 // Who may connect and who is heard, over real sockets.
+import Glibc
 import Messaging
 import Testing
 
@@ -28,7 +29,7 @@ import Testing
     })
   #expect(events == [.refused])
   #expect(!worker.send([1]))
-  let refusal = Refusal.unknownKey(pair.publicKey, address: "127.0.0.1")
+  let refusal = Refusal.refusedKey(pair.publicKey, .notListed, address: "127.0.0.1")
   #expect(router.takeRefusals() == [refusal])
   #expect(router.takeRefusals() == [])
   #expect(router.refusalCount == 1)
@@ -79,10 +80,8 @@ import Testing
     return router.refusalCount == 1
   }
   #expect(refused)
-  #expect(router.takeRefusals() == [.withdrawnKey(before.key)])
-  #expect(
-    Refusal.withdrawnKey(before.key).sentence
-      == "dropped a message: its key \(before.key) is authorised no more")
+  let place = "this machine's process \(getpid())"
+  #expect(router.takeRefusals() == [.droppedMessage(before.key, .notListed, address: place)])
   host.allowList.insert(before.key, name: "again")
   #expect(try host.carry([3], from: worker)?.name == "again")
 }

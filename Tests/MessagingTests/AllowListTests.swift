@@ -40,7 +40,7 @@ private func newKey() -> PublicKey { KeyPair.generate().publicKey }
   #expect(PublicKey("#" + String(repeating: "0", count: 39)) == nil)
 }
 
-@Test(arguments: ["KEY", "KEY a b", "short node", "KEY no/de", "KEY node # why"])
+@Test(arguments: ["KEY", "short node", "KEY no/de"])
 func `a line that authorises nobody is refused at the start`(line: String) throws {
   let scratch = try ScratchFolder()
   let text = line == "short node" ? line : "\(newKey())" + line.dropFirst(3)
@@ -48,7 +48,7 @@ func `a line that authorises nobody is refused at the start`(line: String) throw
   let path = scratch.file("list")
   #expect(
     sentence { _ = try AllowList(path: path) }
-      == "\(path) line 2 does not authorise a worker: 'KEY NAME' expected, "
+      == "\(path) line 2 does not authorise a worker: 'KEY NAME [OPTIONS]' expected, "
       + "a key of 40 Z85 characters and a name of letters, digits, '.', '_' and '-'")
 }
 

@@ -6,7 +6,7 @@ import Testing
 /// A coordinator's link with its keys, and what the tests do with it over and over.
 final class Host {
   let keys = KeyPair.generate()
-  let allowList = AllowList()
+  let allowList: AllowList
   let scratch: ScratchFolder
   private var link: RouterLink?
 
@@ -23,7 +23,8 @@ final class Host {
     return port
   }
 
-  init(_ endpoint: String? = nil) throws {
+  init(_ endpoint: String? = nil, allowList: AllowList = AllowList()) throws {
+    self.allowList = allowList
     scratch = try ScratchFolder()
     link = try RouterLink(
       endpoint: endpoint ?? "ipc://\(scratch.file("s"))", keys: keys, allowList: allowList)
@@ -40,11 +41,13 @@ final class Host {
       endpoint: endpoint ?? router.localEndpoint, serverKey: keys.publicKey, keys: pair)
   }
 
-  /// Runs the loop until the condition holds; false after five seconds.
-  func loop(_ workers: [DealerLink] = [], until done: () throws -> Bool) throws -> Bool {
+  /// Runs the loop until the condition holds; false where it does not in time.
+  func loop(
+    _ workers: [DealerLink] = [], seconds: Int = 5, until done: () throws -> Bool
+  ) throws -> Bool {
     let links: [Link] = (link.map { [$0] } ?? []) + workers
     let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(5)
+    let deadline = clock.now + .seconds(seconds)
     while clock.now < deadline {
       if try done() { return true }
       Poll.wait(links, timeoutMilliseconds: 10)
@@ -77,7 +80,7 @@ final class Host {
   func roundTrip(_ worker: DealerLink) throws {
     let incoming = try #require(try carry([1, 2, 3], from: worker))
     #expect(incoming.bytes == [1, 2, 3])
-    #expect(router.send([4, 5], to: incoming.peer))
+    #expect(router.send([4, 5], to: incoming.peer) == .sent)
     var answer: [UInt8]?
     _ = try loop([worker]) {
       answer = worker.receive()

@@ -35,11 +35,11 @@ import Testing
   func visit() throws -> Peer {
     let worker = try host.worker()
     let peer = try #require(try host.carry([1], from: worker)).peer
-    #expect(host.router.send([1], to: peer))
+    #expect(host.router.send([1], to: peer) == .sent)
     return peer
   }
   let peer = try visit()
-  #expect(try host.loop { !host.router.send([2], to: peer) })
+  #expect(try host.loop { host.router.send([2], to: peer) == .unreachable })
 }
 
 @Test func `a worker without a coordinator sends nothing and keeps nothing`() throws {

@@ -1,5 +1,6 @@
 // A client written against libzmq itself, to do what a worker of ours never does.
 import CZeroMQ
+import Glibc
 import Messaging
 import Storage
 import Testing
@@ -35,5 +36,17 @@ import Testing
       let flags = index + 1 < parts.count ? ZMQ_SNDMORE : 0
       unsafe #expect(zmq_send(handle, part, part.count, flags) == Int32(part.count))
     }
+  }
+
+  /// All messages of one part that come within some time.
+  func receiveAll(milliseconds: Int) -> [[UInt8]] {
+    let deadline = ContinuousClock.now + .milliseconds(milliseconds)
+    var messages: [[UInt8]] = []
+    var buffer = [UInt8](repeating: 0, count: MessageCodec.byteCountMax)
+    while ContinuousClock.now < deadline {
+      let count = unsafe zmq_recv(handle, &buffer, buffer.count, ZMQ_DONTWAIT)
+      if count >= 0 { messages.append(Array(buffer[..<Int(count)])) } else { usleep(1000) }
+    }
+    return messages
   }
 }

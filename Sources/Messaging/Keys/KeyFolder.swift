@@ -80,8 +80,11 @@ package enum KeyFolder {
     let coordinator = KeyPair.generate()
     try writeSecret(coordinator, Path.join(path, coordinatorName + ".secret"))
     try writePublic(coordinator.publicKey, Path.join(path, coordinatorName + ".public"))
-    var lines =
-      "# One line per worker: its public key and its name. Remove a line to shut it out.\n"
+    var lines = """
+      # One line per worker: its public key, its name, and what limits it, for example
+      # expires=2027-01-31 from=10.0.0.0/8,fd00::/8. Remove a line to shut its worker out.
+
+      """
     for name in workers {
       var folder = path
       if workers.count > 1 {

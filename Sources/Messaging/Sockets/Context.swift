@@ -57,6 +57,14 @@ import Synchronization
     return context
   }
 
+  /// Descriptors that this process may have, once a context was made.
+  static func descriptorCountMax() -> Int {
+    var limit = rlimit()
+    let status = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    invariant(status == 0, "a process without a limit of descriptors")
+    return Int(min(limit.rlim_cur, descriptorCountWanted))
+  }
+
   /// Every connection is a descriptor, and libzmq's thread spins where there are none left.
   private static func raiseDescriptorLimit() {
     var limit = rlimit()

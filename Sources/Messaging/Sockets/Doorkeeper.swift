@@ -36,12 +36,12 @@ struct Doorkeeper: ~Copyable {
     context.giveBack()
   }
 
-  /// Answers the next request; nil where none waits, otherwise who was refused, if anyone.
+  /// Answers the next request; nil where none waits, otherwise how it was answered.
   func answerNext(_ allowList: AllowList) -> Answer? {
     guard let request = socket.receiveAll() else { return nil }
     let parts = request.map(\.bytes)
     let requestID = parts.count > 1 ? parts[1] : []
-    let address = parts.count > 3 ? Self.clean(parts[3]) : ""
+    let address = parts.count > 3 ? Endpoint.peerAddress(parts[3]) : ""
     if parts.count > 2, parts[2] != Array(domain.utf8) {
       reply(requestID, status: "400", text: "another server's", userID: "")
       return .elsewhere
@@ -52,18 +52,22 @@ struct Doorkeeper: ~Copyable {
       reply(requestID, status: "400", text: "malformed request", userID: "")
       return .malformed(address: address)
     }
-    guard allowList.name(of: key) != nil else {
-      reply(requestID, status: "400", text: "key not authorised", userID: "")
-      return .refused(key, address: address)
+    switch allowList.verdict(on: key, from: address) {
+    case .admitted:
+      reply(requestID, status: "200", text: "", userID: key.text)
+      return .admitted
+    case .refused(let fault):
+      // 300 means "not now": the client is not told and tries again when its handshake timed out.
+      let status = fault == .listUnusable ? "300" : "400"
+      reply(requestID, status: status, text: "key not authorised", userID: "")
+      return .refused(key, fault, address: address)
     }
-    reply(requestID, status: "200", text: "", userID: key.text)
-    return .admitted
   }
 
   /// What was answered.
   enum Answer {
     case admitted
-    case refused(PublicKey, address: String)
+    case refused(PublicKey, KeyFault, address: String)
     case malformed(address: String)
     /// The question was another server's.
     case elsewhere
@@ -83,12 +87,5 @@ struct Doorkeeper: ~Copyable {
     for (index, part) in parts.enumerated() {
       guard socket.send(part, hasMore: index + 1 < parts.count) == .sent else { return }
     }
-  }
-
-  /// An address as it may be shown.
-  private static func clean(_ bytes: [UInt8]) -> String {
-    let text = Endpoint.withoutMapping(String(decoding: bytes.prefix(64), as: UTF8.self))
-    let shown = text.unicodeScalars.filter { !MessageCodec.isControl($0) }
-    return String(String.UnicodeScalarView(shown))
   }
 }

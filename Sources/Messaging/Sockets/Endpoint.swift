@@ -56,6 +56,16 @@ enum Endpoint: Equatable {
     return text.hasPrefix("::ffff:") ? String(text.dropFirst(7)) : text
   }
 
+  /// What libzmq says of a peer, as it may be shown: its address, or `this machine's process 4711`
+  /// behind a Unix socket, which libzmq calls `localhost:USER:GROUP:PROCESS`.
+  static func peerAddress(_ bytes: some Collection<UInt8>) -> String {
+    let scalars = String(decoding: bytes.prefix(64), as: UTF8.self).unicodeScalars
+    let shown = String(String.UnicodeScalarView(scalars.filter { !MessageCodec.isControl($0) }))
+    let parts = shown.split(separator: ":", omittingEmptySubsequences: false)
+    if parts.count == 4, parts[0] == "localhost" { return "this machine's process \(parts[3])" }
+    return withoutMapping(shown)
+  }
+
   var text: String {
     switch self {
     case .tcp(let text): text

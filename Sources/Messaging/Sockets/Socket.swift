@@ -12,15 +12,16 @@ struct Frame {
   /// The key that the peer proved to have, as Z85. Not on a router's first part: libzmq 4.3.4 loses
   /// it there where the socket was polled.
   var userID: String?
+  /// Where the peer is, as the kernel says; not on a router's first part.
+  var address: String?
+  /// The connection it came over; not on a router's first part.
+  var descriptor: Int32?
 }
 
 /// A ZeroMQ socket.
 ///
 /// Safe: the handles are private, live as long as the value and never leave it but for `Poll`.
 @safe struct Socket: ~Copyable {
-  /// How a send ended.
-  enum Sending { case sent, full, unreachable }
-
   /// For `Poll`, which keeps it only while the socket's owner lives.
   let handle: UnsafeMutableRawPointer
   // Reused for every part; at one address all its life, as libzmq demands.
@@ -63,7 +64,9 @@ struct Frame {
     }
   }
 
-  /// Proves who we are in handshakes from now on.
+  /// Proves who we are in handshakes from now on. libzmq keeps the secret in the socket's options
+  /// and in each connection's state for as long as these live, and does not wipe them: out of our
+  /// reach, and the reason why a key's own memory is not the only place to keep from core dumps.
   func set(_ keys: KeyPair) throws(MessagingError) {
     try set(ZMQ_CURVE_PUBLICKEY, keys.publicKey.text)
     let status = unsafe keys.withSecret { secret in
@@ -135,9 +138,15 @@ struct Frame {
     }
     let start = unsafe zmq_msg_data(message)
     let raw = unsafe UnsafeRawBufferPointer(start: start, count: zmq_msg_size(message))
-    let userID = unsafe zmq_msg_gets(message, "User-Id").map { unsafe String(cString: $0) }
+    let descriptor = unsafe zmq_msg_get(message, ZMQ_SRCFD)
     return unsafe Frame(
-      bytes: Array(raw), hasMore: zmq_msg_more(message) == 1, userID: userID)
+      bytes: Array(raw), hasMore: zmq_msg_more(message) == 1, userID: property("User-Id"),
+      address: property("Peer-Address"), descriptor: descriptor < 0 ? nil : descriptor)
+  }
+
+  /// What libzmq knows of the received message's connection.
+  private func property(_ name: String) -> String? {
+    unsafe zmq_msg_gets(message, name).map { unsafe String(cString: $0) }
   }
 
   /// All parts of the next message, or nil where nothing has come. No message of ours has more than

@@ -1,0 +1,130 @@
+// Workers that go: how soon the router says that a connection was lost, and which.
+import Glibc
+import Testing
+
+@testable import Messaging
+
+/// Milliseconds until the router has lost a connection; nil where it does not within ten seconds.
+private func millisecondsUntilLoss(_ host: Host, _ workers: [DealerLink] = []) throws -> Int64? {
+  let router = host.router
+  let begin = ContinuousClock.now
+  var isLost = false
+  _ = try host.loop(workers, seconds: 10) {
+    isLost = router.takeDisconnectionCount() > 0
+    return isLost
+  }
+  let time = (ContinuousClock.now - begin).components
+  return isLost ? time.seconds * 1000 + time.attoseconds / 1_000_000_000_000_000 : nil
+}
+
+@Test(arguments: [nil, "tcp://127.0.0.1:*"])
+func `a worker that closes is lost within a tenth of a second`(endpoint: String?) throws {
+  let host = try Host(endpoint)
+  let router = host.router
+  let steady = try host.worker(named: "steady")
+  let steadyPeer = try #require(try host.carry([1], from: steady)).peer
+  func visit() throws -> Peer {
+    let worker = try host.worker(named: "visitor")
+    let peer = try #require(try host.carry([2], from: worker)).peer
+    #expect(router.takeDisconnectionCount() == 0)
+    return peer
+  }
+  let peer = try visit()
+  let milliseconds = try #require(try millisecondsUntilLoss(host))
+  #expect(milliseconds < 100)
+  #expect(router.takeDisconnectionCount() == 0)
+  #expect(router.send([3], to: peer) == .unreachable)
+  #expect(router.send([3], to: steadyPeer) == .sent)
+}
+
+@Test func `a worker whose connection freezes is lost within five seconds`() throws {
+  let host = try Host("tcp://127.0.0.1:*")
+  let relay = try Relay(to: host.port)
+  defer { relay.stop() }
+  let worker = try host.worker(at: "tcp://127.0.0.1:\(relay.port)")
+  let peer = try #require(try host.carry([1], from: worker)).peer
+  let steady = try host.worker(named: "steady")
+  try host.roundTrip(steady)
+  let begin = ContinuousClock.now
+  relay.freeze()
+  // Words into the void are taken all the same: only silence shows it.
+  #expect(host.router.send([2], to: peer) == .sent)
+  let milliseconds = try #require(try millisecondsUntilLoss(host, [steady]))
+  #expect((1000...5000).contains(milliseconds))
+  #expect(host.router.send([2], to: peer) == .unreachable)
+  // The worker notices as soon.
+  _ = try host.loop([worker]) { worker.events().contains(.disconnected) }
+  #expect(ContinuousClock.now - begin < .seconds(5))
+  try host.roundTrip(steady)
+}
+
+@Test func `strangers and refused keys are no loss`() throws {
+  let host = try Host("tcp://127.0.0.1:*")
+  let router = host.router
+  let port = host.port
+  func visit() throws {
+    let raw = try (0..<20).map { _ in try RawConnection(port: port) }
+    for connection in raw { connection.say("GET / HTTP/1.1\r\n\r\n") }
+    let stranger = try host.worker(named: nil)
+    #expect(try host.loop(stranger, until: .refused))
+    let wordless = try host.worker(named: "wordless")
+    #expect(try host.loop(wordless, until: .connected))
+  }
+  try visit()
+  let begin = ContinuousClock.now
+  _ = try host.loop { ContinuousClock.now - begin > .milliseconds(300) }
+  #expect(router.takeDisconnectionCount() == 0)
+}
+
+@Test func `a message that outlives its connection counts as a loss`() throws {
+  let host = try Host()
+  let router = host.router
+  func visit() throws {
+    let worker = try host.worker()
+    #expect(try host.loop([worker]) { worker.send([1]) })
+    // Its message waits unread while it goes.
+    usleep(50_000)
+  }
+  try visit()
+  usleep(100_000)
+  #expect(router.takeDisconnectionCount() == 0)
+  #expect(router.receive()?.bytes == [1])
+  #expect(router.takeDisconnectionCount() == 1)
+  #expect(router.takeDisconnectionCount() == 0)
+}
+
+@Test func `descriptors that come back for other connections are told apart`() {
+  var connections = Connections()
+  connections.accepted(7)
+  connections.accepted(8)
+  connections.heard(7)
+  connections.heard(7)
+  #expect(connections.count == 2)
+  connections.disconnected(7)
+  connections.accepted(7)
+  #expect(connections.takeLostCount() == 1)
+  // 8 is the oldest now, then the second 7; both are forgotten once given out.
+  #expect(connections.takeOldestStranger() == 8)
+  #expect(connections.count == 1)
+  #expect(connections.takeOldestStranger() == 7)
+  #expect(connections.takeOldestStranger() == nil)
+  connections.disconnected(7)
+  connections.disconnected(8)
+  #expect(connections.takeLostCount() == 0)
+  connections.heard(8)
+  #expect(connections.takeLostCount() == 1)
+}
+
+@Test func `many arrivals keep their order and take no memory once gone`() {
+  var connections = Connections()
+  for round in 0..<10_000 as Range<Int32> {
+    connections.accepted(round % 100)
+    if round % 100 != 50 { connections.disconnected(round % 100) }
+    if round % 100 == 50, round < 9_000 { connections.disconnected(50) }
+  }
+  // 50 was left by each of the last ten hundreds, of which only the last holds.
+  #expect(connections.count == 1)
+  #expect(connections.takeOldestStranger() == 50)
+  #expect(connections.takeOldestStranger() == nil)
+  #expect(connections.takeLostCount() == 0)
+}
