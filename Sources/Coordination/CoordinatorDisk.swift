@@ -1,4 +1,3 @@
-package import Ledger
 package import Messaging
 package import Planning
 package import Publishing

@@ -45,10 +45,11 @@ extension CoordinatorMachine {
   mutating func merge(_ job: Int, _ slot: Int) {
     let id = roster[slot].id
     let isAlone = isSuspected(job)
+    let epoch = settings.epoch
     let attempt = change(job) { entry in
       entry.attempts += 1
       entry.begun += 1
-      let attempt = AttemptID(job: job, epoch: settings.epoch, attempt: entry.attempts)
+      let attempt = AttemptID(job: job, epoch: epoch, attempt: entry.attempts)
       entry.tries.append(Try(attempt: attempt, worker: id, isAlone: isAlone))
       return attempt
     }

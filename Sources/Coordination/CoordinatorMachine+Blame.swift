@@ -84,8 +84,8 @@ extension CoordinatorMachine {
   private mutating func rest(_ id: Int, after failures: Int) {
     guard failures > 1 else { return }
     let bound = settings.pauseMilliseconds << min(20, failures - 2)
-    let pause = jitter.below(min(bound, settings.pauseMillisecondsMax))
-    change(id) { $0.notBefore = now + pause }
+    let end = now + jitter.below(min(bound, settings.pauseMillisecondsMax))
+    change(id) { $0.notBefore = end }
   }
 
   // MARK: Deaths

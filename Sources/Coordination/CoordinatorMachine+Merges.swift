@@ -130,9 +130,10 @@ extension CoordinatorMachine {
       .disputed, claims.last?.attempt, worker: claims.last?.writer,
       text: "\(jobs[id].facts.shardName) was made with different bytes: \(witnesses(claims)); "
         + "a third worker settles it")
+    let since = now
     change(id) { job in
       job.wanted = 3
-      job.disputedSince = now
+      job.disputedSince = since
     }
     dropTries(of: id)
   }

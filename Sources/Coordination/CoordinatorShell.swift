@@ -30,12 +30,8 @@ package final class CoordinatorShell {
     package var readsBack = true
     /// Of a hundred jobs, so many are merged twice and compared.
     package var auditPercent = 0
-    /// Z85; workers that look the coordinator up in the job's folder expect it.
-    package var publicKey: String
-    /// How workers reach this coordinator, where that is not the link's own address.
-    package var announcedEndpoint: String?
 
-    package init(publicKey: String) { self.publicKey = publicKey }
+    package init() {}
   }
 
   private static let tickMilliseconds: Int64 = 200
@@ -172,9 +168,16 @@ package final class CoordinatorShell {
     }
     for refusal in link.takeRefusals() {
       remark(.refusal(refusal))
-      if case .withdrawnKey(let key) = refusal {
-        tell(.barred(key: key.text, reason: refusal.sentence))
-      }
+      bar(refusal)
+    }
+  }
+
+  /// What the workers of a withdrawn key hold goes to others at once.
+  private func bar(_ refusal: Refusal) {
+    guard case .droppedMessage(let key, let fault, _) = refusal else { return }
+    switch fault {
+    case .notListed, .expired: tell(.barred(key: key.text, reason: refusal.sentence))
+    case .elsewhere, .listUnusable: break
     }
   }
 

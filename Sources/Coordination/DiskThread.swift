@@ -1,8 +1,8 @@
 // The coordinator's disk: orders are carried out one after the other, off the loop. A slow disk
 // thus never keeps the loop from hearing its workers.
 import Dispatch
-import Messaging
-import Planning
+package import Messaging
+package import Planning
 import Synchronization
 
 /// Carries out orders on threads of its own. Given by the loop alone.

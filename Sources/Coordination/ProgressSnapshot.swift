@@ -13,7 +13,8 @@ package struct ProgressSnapshot: Equatable, Sendable {
   package var phase: String
 
   package init(
-    jobsDone: Int, jobsTotal: Int, jobsFailed: Int = 0, bytesDone: Int64, bytesTotal: Int64, workers: Int,
+    jobsDone: Int, jobsTotal: Int, jobsFailed: Int = 0, bytesDone: Int64, bytesTotal: Int64,
+    workers: Int,
     phase: String
   ) {
     self.jobsDone = jobsDone

@@ -95,6 +95,9 @@ package struct WorkerMachine: Sendable {
     leaving == nil ? (running == nil ? 1 : 0) + (prefetched == nil ? 1 : 0) : 0
   }
 
+  /// True while a coordinator answers.
+  package var isInContact: Bool { contact == .joined }
+
   func isRunning(_ task: TaskID) -> Bool { running?.assignment.task == task }
 
   /// Says something under the epoch known.

@@ -14,21 +14,30 @@ package final class WorkerShell {
   private let signals: SignalSource?
   private let thread: MergeThread
   private var machine: WorkerMachine
+  /// Finds a coordinator that has moved; nil where its address is fixed.
+  private let relocate: (() -> String?)?
+  private var relocatedAt: Int64
   private var stop = StopFlag()
   private var reason: WorkerExit?
 
-  /// `memoryByteCount` is the limit a merge keeps to; `kernel` names the instruction set in use.
+  /// Between two looks for a coordinator that has moved.
+  private static let relocationMilliseconds: Int64 = 2_000
+
+  /// `kernel` names the instruction set in use. `relocate` is asked, now and then while there is no
+  /// contact, where the coordinator is.
   package init(
-    link: DealerLink, signals: SignalSource?, settings: WorkerSettings, memoryByteCount: Int64,
-    kernel: String
+    link: DealerLink, signals: SignalSource?, settings: WorkerSettings, kernel: String,
+    relocate: (() -> String?)? = nil
   ) {
     self.link = link
     self.signals = signals
     thread = MergeThread(
       MergeThread.Settings(
         host: settings.host, processID: settings.processID, threads: settings.threads,
-        memoryByteCount: memoryByteCount, kernel: kernel))
+        memoryByteCount: settings.memoryByteCount, kernel: kernel))
     machine = WorkerMachine(settings: settings, now: Self.now)
+    self.relocate = relocate
+    relocatedAt = Self.now
   }
 
   /// Works until dismissed, stopped, refused or forgotten.
@@ -46,6 +55,7 @@ package final class WorkerShell {
       if Self.now >= nextTick {
         nextTick = Self.now + Self.tickMilliseconds
         tell(.tick)
+        followCoordinator()
       }
       if let reason {
         stop.raise()
@@ -53,6 +63,17 @@ package final class WorkerShell {
         return reason
       }
     }
+  }
+
+  /// A coordinator that is started again may be on another machine.
+  private func followCoordinator() {
+    guard let relocate, !machine.isInContact,
+      Self.now - relocatedAt >= Self.relocationMilliseconds
+    else { return }
+    relocatedAt = Self.now
+    guard let endpoint = relocate(), endpoint != link.endpoint else { return }
+    // An address that cannot be used is looked up again the next time.
+    do throws(MessagingError) { try link.reconnect(to: endpoint) } catch { return }
   }
 
   private func take(_ event: LinkEvent) {
@@ -90,5 +111,5 @@ package final class WorkerShell {
   }
 
   /// Milliseconds of a clock that never goes back.
-  private static var now: Int64 { Int64(DispatchTime.now().uptimeNanoseconds / 1_000_000) }
+  package static var now: Int64 { Int64(DispatchTime.now().uptimeNanoseconds / 1_000_000) }
 }

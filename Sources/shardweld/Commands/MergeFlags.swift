@@ -29,6 +29,9 @@ struct MergeFlags: CommandFlags, Equatable {
   var memoryLimit: Int64 = 256_000_000
 
   var verify = ShardVerification.readback
+  /// Of a hundred jobs, so many are merged twice by two workers and compared.
+  var audit = 0
+  var takeover = false
   var overwrite = false
   var restart = false
   var keepJob = false
@@ -76,6 +79,9 @@ struct MergeFlags: CommandFlags, Equatable {
   /// Refuses flags that contradict each other.
   func check() throws(UsageError) {
     try MemoryLimit.check(memoryLimit, threads: threads)
+    if workers == 0 && audit > 0 { throw .conflict("--audit", "--workers 0") }
+    if takeover && restart { throw .conflict("--takeover", "--restart") }
+    if dryRun && takeover { throw .conflict("--dry-run", "--takeover") }
     if dryRun && restart { throw .conflict("--dry-run", "--restart") }
     if dryRun && overwrite { throw .conflict("--dry-run", "--overwrite") }
   }
@@ -133,6 +139,12 @@ struct MergeFlags: CommandFlags, Equatable {
       .value(
         "--verify", .choice(ShardVerification.self), \.verify,
         "Read every finished shard back and compare digests before it counts as done, or not."),
+      .value(
+        "--audit", .wholePercent, \.audit,
+        "Share of the shards that are merged twice, by two workers, and compared."),
+      .toggle(
+        "--takeover", \.takeover,
+        "Take the merge from a coordinator that still runs, or seems to; it stops."),
       .toggle("--overwrite", \.overwrite, "Replace an output that is there, once all is done."),
       .toggle("--restart", \.restart, "Forget what an earlier run left and begin anew."),
       .toggle("--keep-job", \.keepJob, "Keep the job's folder, with its history, after success."),

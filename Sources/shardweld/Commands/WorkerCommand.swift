@@ -24,15 +24,16 @@ enum WorkerCommand {
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     let settings = WorkerSettings(
       host: Host.name, processID: Host.processID, threads: flags.threads ?? cores,
-      life: .random(in: 1 ... .max))
+      memoryByteCount: flags.memoryLimit, life: .random(in: 1 ... .max),
+      deadline: secondsLeft(flags).map { WorkerShell.now + Int64($0) * 1000 })
     let kernel: String
     do throws(KernelsError) { kernel = try InstructionSet.selection.get().name } catch {
       throw .merging(.instructionSet(error))
     }
     log.debug("worker \(Host.name)/\(Host.processID) for \(endpoint), \(kernel)")
     let exit = WorkerShell(
-      link: link, signals: signals, settings: settings, memoryByteCount: flags.memoryLimit,
-      kernel: kernel
+      link: link, signals: signals, settings: settings, kernel: kernel,
+      relocate: flags.job == nil ? nil : { Self.newEndpoint(flags, savedKey) }
     ).run()
     if let sentence = exit.sentence { log.error(sentence) }
     return ExitCode(rawValue: exit.code) ?? .failed
@@ -57,6 +58,22 @@ enum WorkerCommand {
           + "expects \(savedKey.text); copy its coordinator.public there")
     }
     return (epoch.endpoint, savedKey)
+  }
+
+  /// Where the coordinator of the moment is, nil where the folder does not say so now.
+  private static func newEndpoint(_ flags: WorkerFlags, _ savedKey: PublicKey) -> String? {
+    do throws(CommandError) { return try coordinator(flags, savedKey).endpoint } catch {
+      return nil
+    }
+  }
+
+  /// Seconds until this process is ended from outside: as told, or as Slurm tells its jobs.
+  private static func secondsLeft(_ flags: WorkerFlags) -> Int? {
+    if let deadline = flags.deadline { return deadline }
+    guard let text = unsafe getenv("SLURM_JOB_END_TIME"),
+      let end = Int64(unsafe String(cString: text)), end > 0
+    else { return nil }
+    return Int(max(0, end - Host.milliseconds / 1000))
   }
 
   /// Ends with the process that started it, where that one asks for it.

@@ -12,6 +12,8 @@ struct WorkerFlags: CommandFlags, Equatable {
   var threads: Int?
   /// Bytes.
   var memoryLimit: Int64 = 256_000_000
+  /// Seconds from the start until this process is ended from outside; nil where nobody says.
+  var deadline: Int?
   var progress = ProgressMode.auto
   var logLevel = LogLevel.info
 
@@ -37,6 +39,10 @@ struct WorkerFlags: CommandFlags, Equatable {
         [
           .threads(\.threads, "Threads that merge; auto is one per core."),
           .memoryLimit(\.memoryLimit, "Most memory, whatever the size of the model."),
+          .optional(
+            "--deadline", .seconds, \.deadline,
+            "Time until this worker is ended from outside, such as 55m: it takes no job that it "
+              + "could not finish, and leaves in time. Slurm's own end of the job is known to it."),
         ]),
       FlagGroup(
         "Report",

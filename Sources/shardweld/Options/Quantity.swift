@@ -53,6 +53,17 @@ enum Quantity {
     return Int(text)
   }
 
+  /// The seconds of `90`, `90s`, `55m` or `2h`, from 1 to 1000 hours; nil for anything else.
+  static func seconds(_ text: String) -> Int? {
+    let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600]
+    let unit = text.last.flatMap { units[$0] }
+    guard let number = count(unit == nil ? text : String(text.dropLast())),
+      (1...3_600_000).contains(number)
+    else { return nil }
+    let seconds = number * (unit ?? 1)
+    return seconds <= 3_600_000 ? seconds : nil
+  }
+
   /// The number in `5`, `5%` or `0.5%`, above 0 and up to 100.
   static func percent(_ text: String) -> Double? {
     let number = text.hasSuffix("%") ? text.dropLast() : text[...]

@@ -23,6 +23,7 @@ enum UsageError: Error, Equatable {
   /// Less memory than a worker can do with, in bytes.
   case tooLittleMemory(flag: String, found: Int64, needed: Int64)
   case badCount(flag: String, value: String, range: ClosedRange<Int>)
+  case badDuration(flag: String, value: String)
   case badPercent(flag: String, value: String)
   case badStrength(adapter: String, text: String)
   case badEndpoint(flag: String, value: String, example: String)
@@ -65,6 +66,8 @@ enum UsageError: Error, Equatable {
     case .badCount(let flag, let value, let range):
       "\(Self.subject(flag)) is a whole number from \(range.lowerBound) to \(range.upperBound), "
         + "not \"\(value)\""
+    case .badDuration(let flag, let value):
+      "\(Self.subject(flag)) is a time such as 90s, 55m or 2h, not \"\(value)\""
     case .tooLittleMemory(let flag, let found, let needed):
       "\(Self.subject(flag)) is \(Amount.bytes(found)), but a worker needs \(Amount.bytes(needed))"
     case .badPercent(let flag, let value):

@@ -73,6 +73,28 @@ extension ValueKind<Int> {
   }
 }
 
+extension ValueKind<Int> {
+  static let wholePercent = ValueKind(
+    placeholder: "PERCENT",
+    read: { text, flag throws(UsageError) in
+      let number = text.hasSuffix("%") ? text.dropLast() : text[...]
+      guard let value = Quantity.count(String(number)), value <= 100 else {
+        throw .badCount(flag: flag, value: text, range: 0...100)
+      }
+      return value
+    }, write: { "\($0)%" })
+
+  /// A span of time, in seconds.
+  static let seconds = ValueKind(
+    placeholder: "TIME",
+    read: { text, flag throws(UsageError) in
+      guard let value = Quantity.seconds(text) else {
+        throw .badDuration(flag: flag, value: text)
+      }
+      return value
+    }, write: { "\($0)s" })
+}
+
 extension ValueKind<Double> {
   static let percent = ValueKind(
     placeholder: "PERCENT",

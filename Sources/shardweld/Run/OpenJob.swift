@@ -1,5 +1,6 @@
 // A merge with its folder on disk: begun now, or taken up where an earlier run left it.
 import Checkpoints
+import Coordination
 import Ledger
 import Planning
 import Publishing
@@ -19,7 +20,9 @@ struct OpenJob {
   var folder: JobFolder { ledger.folder }
 
   /// Checks the output's place and the disk, then creates or takes up the job's folder.
-  init(_ flags: MergeFlags) throws(CommandError) {
+  ///
+  /// `isShared`: workers of other machines may be at work on it since an earlier coordinator.
+  init(_ flags: MergeFlags, isShared: Bool = false) throws(CommandError) {
     let preparation = try Preparation(flags)
     let output = Path.absolute(flags.output)
     let folder = JobFolder(output: output)
@@ -40,7 +43,9 @@ struct OpenJob {
     if isNew { try preparation.checkSpace(for: output, doneByteCount: 0) }
     let encoded = PlanCodec.encode(preparation.plan)
     let ledger = try wrap(CommandError.ledger) { () throws(LedgerError) in
-      try JobLedger.open(folder, plan: preparation.plan, encoded: encoded)
+      try JobLedger.open(
+        folder, plan: preparation.plan, encoded: encoded, takesOver: flags.takeover,
+        keepsAttempts: isShared)
     }
     if !isNew, place != .published {
       let done = ledger.committed.values.reduce(Int64(0)) { $0 + $1.byteCount }
@@ -63,6 +68,18 @@ struct OpenJob {
   /// A job's recipes, as a worker would read them from plan.json.
   func slice(_ job: MergeJob) throws(CommandError) -> JobSlice {
     try reading(folder.plan) { () throws(PlanError) in try encoded.slice(job.id) }
+  }
+
+  /// The jobs as they are to be handed out.
+  var facts: [JobFacts] {
+    let committed = ledger.committed
+    let orphans = Dictionary(grouping: ledger.orphans, by: \.job)
+    return zip(plan.jobs, encoded.slices).map { job, slice in
+      JobFacts(
+        id: job.id, shardName: job.shardName, byteCount: job.byteCount,
+        memoryByteCount: job.memoryByteCount(sliceByteCount: slice.byteCount), slice: slice,
+        isCommitted: committed[job.id] != nil, orphans: orphans[job.id] ?? [])
+    }
   }
 
   /// Removes the job's folder after success, or keeps its history.

@@ -44,17 +44,21 @@ struct WorkerRun {
       try RouterLink(endpoint: endpoint, keys: pair, allowList: allowed)
     }
     var result = MergeResult(job)
-    var options = CoordinatorShell.Options(publicKey: pair.publicKey.text)
+    var options = CoordinatorShell.Options()
     options.readsBack = flags.verify == .readback
-    options.overwrites = flags.overwrite
-    options.announcedEndpoint = Self.reachable(link.endpoint)
+    options.auditPercent = flags.audit
     if local == nil {
       log.info("waiting for workers on \(link.endpoint), key \(pair.publicKey.text)")
     }
     let (display, journal) = (printer, log)
+    let disk = DiskThread(
+      DiskWork(
+        ledger: job.ledger, publication: job.publication, jobs: job.plan.jobs,
+        overwrites: flags.overwrite))
     let shell = CoordinatorShell(
-      plan: job.plan, encoded: job.encoded, ledger: job.ledger, publication: job.publication,
-      link: link, signals: signals, options: options,
+      jobs: job.facts, folder: job.folder, epoch: job.ledger.epoch,
+      planDigest: job.encoded.digest.description, disk: disk, link: link, signals: signals,
+      options: options,
       report: { snapshot in
         display.update(
           Progress(
@@ -66,14 +70,8 @@ struct WorkerRun {
     let workers = local.map { LocalWorkers($0, events: shell.processes, log: log) }
     workers?.start()
     defer { workers?.stop() }
-    let outcome: CoordinationOutcome
-    do throws(CoordinationError) { outcome = try shell.run() } catch {
-      switch error {
-      case .messaging(let error): throw .messaging(error)
-      case .ledger(let error): throw .ledger(error)
-      }
-    }
-    switch outcome {
+    try announce(link, pair.publicKey, shell)
+    switch shell.run() {
     case .finished(let summary):
       result.published = summary.published
       result.workerCount = summary.workersUsed
@@ -81,6 +79,20 @@ struct WorkerRun {
       return result
     case .stopped(let reason): throw .stopped(reason)
     case .failed(let reasons): throw .failed(reasons.joined(separator: "; "))
+    }
+  }
+
+  /// Tests the coordinator's own door, then tells workers where it is.
+  private func announce(
+    _ link: RouterLink, _ key: PublicKey, _ shell: CoordinatorShell
+  ) throws(CommandError) {
+    try wrap(CommandError.messaging) { () throws(MessagingError) in try shell.testDoor() }
+    try wrap(CommandError.ledger) { () throws(LedgerError) in
+      try job.ledger.announce(
+        EpochRecord(
+          number: job.ledger.epoch, host: Host.name, bootID: Host.bootID,
+          processID: Host.processID, endpoint: Self.reachable(link.endpoint),
+          publicKey: key.text))
     }
   }
 
@@ -101,7 +113,9 @@ struct WorkerRun {
         note.kind.rawValue, note.attempt.map { "\($0)" } ?? "", note.worker, note.text,
       ].filter { !$0.isEmpty }.joined(separator: " ")
       switch note.kind {
-      case .failed, .mismatch, .lost: log.warning(text)
+      case .failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled, .drained,
+        .barred, .quarantined:
+        log.warning(text)
       default: log.debug(text)
       }
     case .refusal(let refusal): log.warning(refusal.sentence)

@@ -25,8 +25,8 @@ struct AttemptHistory: Equatable, Sendable {
       }
       guard !entry.worker.isEmpty else { continue }
       switch kind {
-      case .joined, .assigned, .merged, .readBack: live.insert(entry.worker)
-      case .lost where entry.attempt == nil:
+      case .joined, .assigned, .adopted, .merged, .readBack, .back: live.insert(entry.worker)
+      case .lost, .barred:
         leave(entry, .lost(entry.text))
         live.remove(entry.worker)
       case .left where entry.attempt == nil:
@@ -69,12 +69,19 @@ struct AttemptHistory: Equatable, Sendable {
     case .readBack: change(id) { Self.endReading(&$0, .matched, entry) }
     case .mismatch: change(id) { Self.endReading(&$0, .failed(entry.text), entry) }
     case .committed: change(id) { $0.end(.committed, at: entry.time) }
+    case .adopted:
+      held[entry.worker, default: []].append(id)
+      change(id) { $0.adopt(by: entry.worker, at: entry.time) }
     case .failed: change(id) { $0.end(.failed(entry.text), at: entry.time) }
-    case .handedBack: change(id) { $0.release(by: entry.worker, .handedBack, at: entry.time) }
-    case .withdrawn:
+    case .handedBack, .declined:
+      change(id) { $0.release(by: entry.worker, .handedBack, at: entry.time) }
+    case .withdrawn, .cancelled:
       change(id) { $0.release(by: entry.worker, .withdrawn(entry.text), at: entry.time) }
-    case .lost: change(id) { $0.release(by: entry.worker, .lost(entry.text), at: entry.time) }
-    case .joined, .left, .ending: break
+    case .died: change(id) { $0.release(by: entry.worker, .lost(entry.text), at: entry.time) }
+    case .settled: change(id) { $0.end(.failed(entry.text), at: entry.time) }
+    case .joined, .away, .back, .lost, .left, .barred, .drained, .copied, .still, .suspected,
+      .disputed, .quarantined, .ending:
+      break
     }
   }
 

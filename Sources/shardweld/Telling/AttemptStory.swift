@@ -103,6 +103,14 @@ struct AttemptStory: Equatable, Sendable {
     return (.waiting, "", readBacks.last?.ended ?? merged)
   }
 
+  /// Goes on under a coordinator that found it running, or that had given it up.
+  mutating func adopt(by worker: String, at time: Int64) {
+    self.worker = worker
+    if began == nil { began = time }
+    ended = nil
+    ending = nil
+  }
+
   /// From the assignment to the end, nil where either is not known.
   var milliseconds: Int64? {
     guard let began, let ended else { return nil }

@@ -52,9 +52,12 @@ struct JobStatus {
   /// Why the newest coordinator ended or is ending, nil where it did not say.
   var endReason: String? { currentEntries.last { $0.kind == Kind.ending.rawValue }?.text }
 
-  /// Workers that were lost and attempts that were rejected, oldest first.
+  /// Workers that were lost, attempts that were rejected, and what followed from it, oldest first.
   var failures: [JournalEntry] {
-    let kinds = [Kind.failed, .lost].map(\.rawValue)
+    let kinds = [
+      Kind.failed, .lost, .died, .still, .suspected, .disputed, .settled, .drained, .barred,
+      .quarantined,
+    ].map(\.rawValue)
     return history.journal.filter { kinds.contains($0.kind) }
   }
 
