@@ -21,6 +21,9 @@ struct Agenda<Happening> {
     }
   }
 
+  /// When the first is due.
+  var firstTime: Int64? { heap.first?.time }
+
   mutating func takeFirst() -> (time: Int64, happening: Happening)? {
     guard let first = heap.first else { return nil }
     let last = heap.removeLast()
