@@ -57,6 +57,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["OrderedJSON", "Safetensors", "Storage"],
       path: "Tests/TestSupport", swiftSettings: swift),
+    .target(
+      name: "Simulation", dependencies: ["TestSupport"] + stages, path: "Tests/Simulation",
+      swiftSettings: swift),
     tests("StorageTests", ["Storage"]),
     tests("OrderedJSONTests", ["OrderedJSON"]),
     tests("KernelsTests", ["Kernels", "CKernels"]),
@@ -70,7 +73,7 @@ let package = Package(
     tests("PublishingTests", stages),
     tests("CoordinationTests", stages),
     tests("WorkingTests", stages),
-    tests("SimulationTests", stages),
+    tests("SimulationTests", ["Simulation"] + stages),
     tests("CommandTests", ["shardweld"] + stages),
     tests("ProcessTests", ["shardweld"] + stages),
     tests("TidyTests", []),

@@ -188,7 +188,7 @@ extension Publication {
       let copy = try File.create(target)
       var digester = Digester(.xxh3)
       var offset: Int64 = 0
-      try BlockReader().read(source, 0..<byteCount) { block throws(StorageError) in
+      try BlockReader(upTo: byteCount).read(source, 0..<byteCount) { block throws(StorageError) in
         digester.update(block)
         try copy.write(block, at: offset)
         offset += Int64(block.byteCount)

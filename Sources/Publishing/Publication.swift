@@ -56,13 +56,14 @@ package struct Publication: Sendable {
       try ShardCheck.check(source, against: job)
       try PublishingError.wrapping { () throws(StorageError) in
         try Folder.create(Path.parent(target))
-        try WholeFile.moveIfAbsent(from: source, to: target)
-        // The names above the shard, made by the first one placed.
+        // The names above the shard, made by the first one placed. Durable before it moves: a power
+        // cut must not take a folder that holds the only name of a committed shard.
         var above = Path.parent(target)
         while above != folder.path {
           above = Path.parent(above)
           try Folder.flush(above)
         }
+        try WholeFile.moveIfAbsent(from: source, to: target)
       }
     }
     try ShardCheck.check(target, against: job)
