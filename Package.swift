@@ -51,7 +51,7 @@ let package = Package(
     .executableTarget(
       name: "shardweld", dependencies: ["CLinux"] + stages, swiftSettings: swift),
     .executableTarget(
-      name: "shardweld-bench", dependencies: ["CLinux", "TestSupport"] + stages,
+      name: "shardweld-bench", dependencies: ["CLinux", "Simulation", "TestSupport"] + stages,
       swiftSettings: swift),
 
     .target(

@@ -1,18 +1,22 @@
-// Which worker may do which task. A rule that nobody alive can keep is given up, in this order: an
-// opinion from another host, then from another worker; a host that is not drained; a worker the job
-// has not failed on. Memory is never given up.
+// Which worker may do which task. Some things are never given up: memory, time, and that who has a
+// hand in a job is no independent opinion of it. The rest is a matter of rank: a worker gets a job
+// where nobody alive who could do it ranks better, or where the better ones have not taken it for a
+// while; so a rule that nobody keeps holds nobody up.
 import Messaging
 import Planning
 
 extension CoordinatorMachine {
-  /// The writer reads its own shard back only where nobody else lives, and who doubted it is not
-  /// asked again.
+  /// The writer reads its own shard back only where nobody else lives, or does it in time; and who
+  /// doubted it is not asked again.
   func mayReadBack(_ job: Int, _ slot: Int) -> Bool {
     guard case .written(let claim) = jobs[job].state else { return false }
-    let id = roster[slot].id
-    if claim.doubts.contains(where: { $0.reader == id }) { return false }
-    if hosts.isDrained(roster[slot].host), hasSound() { return false }
-    return claim.writer != id || roster.liveCount == 1
+    let entry = roster[slot]
+    if claim.doubts.contains(where: { $0.reader == entry.id }) { return false }
+    if isOverdue(jobs[job]) { return true }
+    if hosts.isDrained(entry.host), roster.hasLive(where: { !hosts.isDrained($0.host) }) {
+      return false
+    }
+    return claim.writer != entry.id || roster.liveCount == 1
   }
 
   /// True where a worker other than the writer and its doubters could read a claim back.
@@ -25,54 +29,45 @@ extension CoordinatorMachine {
   /// True where the job may be merged by this worker, now.
   ///
   /// `insteadOf`: a worker whose hand in the job would be withdrawn.
-  func mayMerge(_ job: Int, _ slot: Int, insteadOf other: WorkerID? = nil) -> Bool {
-    let entry = roster[slot]
-    let job = jobs[job]
-    guard fits(job, entry) else { return false }
-    if hosts.isDrained(entry.host), hasSound() { return false }
+  func mayMerge(_ id: Int, _ slot: Int, insteadOf other: WorkerID? = nil) -> Bool {
+    let job = jobs[id]
     let involved = job.involved.filter { $0 != other }
-    if !involved.isEmpty, !isIndependent(entry, of: involved, job) { return false }
-    if !job.failures.isEmpty || !job.deaths.isEmpty, !isUntried(entry, by: job) { return false }
+    guard let rank = rank(roster[slot], for: job, involved) else { return false }
     // A suspected job runs alone.
-    return !isSuspected(job.facts.id) || entry.load == 0
+    if isSuspected(id), roster[slot].load > 0 { return false }
+    return rank == 0 || isOverdue(job) || !hasCandidate(job, involved, below: rank)
   }
 
-  private func fits(_ job: JobEntry, _ entry: RosterEntry) -> Bool {
-    if job.facts.memoryByteCount > entry.memoryByteCount { return false }
-    return entry.declinedByteCount.map { job.facts.byteCount < $0 } ?? true
+  /// Nobody has taken the job, or its claim, for long: whoever should is alive and does nothing.
+  private func isOverdue(_ job: JobEntry) -> Bool {
+    now - job.queuedAt > settings.stillMilliseconds
   }
 
-  /// A worker that lives on a host that is not drained.
-  private func hasSound() -> Bool { roster.hasLive { !hosts.isDrained($0.host) } }
-
-  /// A worker that could merge the job sooner or later, of those that the caller wants.
-  func hasCandidate(_ job: JobEntry, where isWanted: (RosterEntry) -> Bool) -> Bool {
+  /// True where a live worker could merge the job, sooner or later, and ranks below `limit`.
+  func hasCandidate(_ job: JobEntry, _ involved: [WorkerID], below limit: Int = .max) -> Bool {
     roster.hasLive { entry in
-      !entry.isStill && !hosts.isDrained(entry.host) && fits(job, entry) && isWanted(entry)
+      guard !entry.isStill, let rank = self.rank(entry, for: job, involved) else { return false }
+      return rank < limit
     }
   }
 
-  /// Another worker, and of another host where one lives. Where only one worker lives at all, it
-  /// may confirm itself; but never settle a dispute of its own.
-  private func isIndependent(
-    _ entry: RosterEntry, of involved: [WorkerID], _ job: JobEntry
-  ) -> Bool {
-    guard !involved.contains(entry.id) else {
-      return roster.liveCount == 1 && job.wanted < 3 && job.tries.isEmpty
+  /// How badly a worker suits a job, 0 where nothing speaks against it; nil where it may never do
+  /// it. In order of weight: its host is drained; it failed the job; its host did; it shares its
+  /// host with a worker whose work it would confirm.
+  private func rank(_ entry: RosterEntry, for job: JobEntry, _ involved: [WorkerID]) -> Int? {
+    guard job.facts.memoryByteCount <= entry.memoryByteCount,
+      entry.declinedByteCount.map({ job.facts.byteCount < $0 }) ?? true,
+      !involved.contains(entry.id)
+    else { return nil }
+    var rank = 0
+    if hosts.isDrained(entry.host) { rank += 8 }
+    if job.failures.contains(where: { $0.worker == entry.id }) { rank += 4 }
+    if job.failures.contains(where: { $0.host == entry.host })
+      || job.deaths.contains(where: { $0.host == entry.host })
+    {
+      rank += 2
     }
-    let hosts = involved.map { roster.host($0) }
-    guard hosts.contains(entry.host) else { return true }
-    return !hasCandidate(job) { !hosts.contains($0.host) }
-  }
-
-  /// A worker of a host that has not failed the job, or of one that has where no other lives; then
-  /// a worker that has not, where one lives.
-  private func isUntried(_ entry: RosterEntry, by job: JobEntry) -> Bool {
-    let hosts = job.failures.map(\.host) + job.deaths.map(\.host)
-    guard hosts.contains(entry.host) else { return true }
-    if hasCandidate(job, where: { !hosts.contains($0.host) }) { return false }
-    let workers = job.failures.map(\.worker)
-    guard workers.contains(entry.id) else { return true }
-    return !hasCandidate(job) { !workers.contains($0.id) }
+    if involved.contains(where: { roster.host($0) == entry.host }) { rank += 1 }
+    return rank
   }
 }

@@ -147,8 +147,10 @@ extension JobLedger {
   private static func reserveEpoch(
     _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int?
   ) throws(LedgerError) -> UInt64 {
+    var epoch = try EpochRecord.numbers(in: folder).last ?? 0
     while true {
-      let epoch = (try EpochRecord.numbers(in: folder).last ?? 0) + 1
+      // By one each time: a list may be old, and shows the same number again.
+      epoch += 1
       let isOurs = try LedgerError.wrapping { () throws(StorageError) in
         try WholeFile.createIfAbsent(heartbeat(0).encode(), at: folder.beat(epoch))
       }

@@ -1,6 +1,7 @@
 // What is durably done of one merge, and this coordinator's hold on it. Everything that decides
 // lies in plan.json and commit/; the journal is for people. May be used from several threads.
 package import Planning
+import Glibc
 import Storage
 import Synchronization
 
@@ -99,9 +100,18 @@ package final class JobLedger: Sendable {
 
   /// Throws where a later coordinator has reserved an epoch: this one decides nothing any more.
   package func checkAuthority() throws(LedgerError) {
-    if let newest = try EpochRecord.numbers(in: folder).last, newest > epoch {
-      throw .superseded(folder: folder.path, epoch: epoch, by: newest)
+    // Epochs are reserved one after the other. Opened, not listed: a network file system may show
+    // an old list for a while.
+    let next = folder.beat(epoch + 1)
+    let isReplaced = try LedgerError.wrapping { () throws(StorageError) in
+      do throws(StorageError) {
+        _ = try File.open(next)
+        return true
+      } catch .refused(.open, _, ENOENT) {
+        return false
+      }
     }
+    if isReplaced { throw .superseded(folder: folder.path, epoch: epoch, by: epoch + 1) }
   }
 
   static func readCommit(_ path: String) throws(LedgerError) -> CommitRecord {

@@ -12,7 +12,7 @@ struct Subcommand: Sendable {
 struct Main {
   static let subcommands = [
     PlanTiming.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
-    FuzzRun.subcommand,
+    Simulate.subcommand,
   ]
 
   static func main() {
@@ -33,7 +33,7 @@ struct Main {
     }
   }
 
-  private static func say(_ line: String) {
+  static func say(_ line: String) {
     let bytes = Array((line + "\n").utf8)
     _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
   }

@@ -16,16 +16,19 @@ extension SmallMerge {
 
   /// Merges: reads the job's slice of the plan, writes the shard and then its record. Returns when
   /// both are durable; after a failure of the shard its file is gone.
+  ///
+  /// `isWrong`: as a processor would that computes wrongly, with the digests of what it made.
   package func writeAttempt(
-    _ attempt: AttemptID, host: String = Host.name, processID: Int = Host.processID
+    _ attempt: AttemptID, host: String = Host.name, processID: Int = Host.processID,
+    isWrong: Bool = false
   ) throws(AttemptFault) -> AttemptRecord {
     let slice = encoded.slices[attempt.job]
     let bytes: [UInt8]
     do throws(StorageError) { bytes = try read(slice) } catch { throw .storage(error) }
     guard Digest.xxh3(bytes).description == slice.digest else { throw .sliceChanged }
-    let record = record(attempt, host: host, processID: processID)
+    let record = record(attempt, host: host, processID: processID, isWrong: isWrong)
     do throws(StorageError) {
-      try writeShard(attempt)
+      try writeShard(attempt, isWrong ? wrongShard(attempt.job) : shard(attempt.job))
       try WholeFile.write(record.encode(), to: folder.record(attempt))
     } catch {
       throw .storage(error)
@@ -39,13 +42,12 @@ extension SmallMerge {
     return try file.read(count: Int(slice.byteCount), at: slice.offset)
   }
 
-  private func writeShard(_ attempt: AttemptID) throws(StorageError) {
+  private func writeShard(_ attempt: AttemptID, _ bytes: [UInt8]) throws(StorageError) {
     let job = plan.jobs[attempt.job]
     let path = folder.shard(attempt)
     let file = try File.create(path)
     do throws(StorageError) {
       try file.reserve(byteCount: job.byteCount)
-      let bytes = shard(job.id)
       let header = Int(job.headerByteCount)
       try file.write(Array(bytes[..<header]), at: 0)
       for recipe in job.recipes {
@@ -59,6 +61,22 @@ extension SmallMerge {
       // The first failure is the one to tell; a file that cannot be removed is nobody's shard.
       do throws(StorageError) { try Folder.removeTree(path) } catch {}
       throw error
+    }
+  }
+
+  /// Size and digest of an attempt's shard, as `MergeThread` reads it back.
+  package func digest(
+    _ attempt: AttemptID
+  ) throws(AttemptFault) -> (byteCount: Int64, digest: String) {
+    do throws(StorageError) {
+      _ = try WholeFile.read(folder.record(attempt))
+      let file = try File.open(folder.shard(attempt))
+      let byteCount = try file.status().byteCount
+      file.dropCache()
+      let bytes = try file.read(count: Int(byteCount), at: 0)
+      return (byteCount, Digest.xxh3(bytes).description)
+    } catch {
+      throw .storage(error)
     }
   }
 

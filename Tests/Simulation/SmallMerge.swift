@@ -94,14 +94,24 @@ package struct SmallMerge: Sendable {
   /// The bytes of a shard.
   package func shard(_ job: Int) -> [UInt8] { shards[job] }
 
+  /// What a processor makes that computes wrongly: the last byte is another.
+  package func wrongShard(_ job: Int) -> [UInt8] {
+    var bytes = shards[job]
+    bytes[bytes.count - 1] ^= 1
+    return bytes
+  }
+
   /// What is recorded of an attempt; deterministic but for who made it.
   package func record(
-    _ attempt: AttemptID, host: String, processID: Int
+    _ attempt: AttemptID, host: String, processID: Int, isWrong: Bool = false
   ) -> AttemptRecord {
-    AttemptRecord(
-      attempt: attempt, byteCount: plan.jobs[attempt.job].byteCount, digest: digests[attempt.job],
-      tensors: tensors[attempt.job], host: host, processID: processID, milliseconds: 1,
-      kernel: "plain")
+    let digest =
+      isWrong ? Digest.xxh3(wrongShard(attempt.job)).description : digests[attempt.job]
+    var made = tensors[attempt.job]
+    if isWrong { made[made.count - 1].output = digest }
+    return AttemptRecord(
+      attempt: attempt, byteCount: plan.jobs[attempt.job].byteCount, digest: digest,
+      tensors: made, host: host, processID: processID, milliseconds: 1, kernel: "plain")
   }
 
   /// Of the record a worker left, and who read the shard back.

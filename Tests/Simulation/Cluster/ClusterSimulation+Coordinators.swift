@@ -14,13 +14,16 @@ extension ClusterSimulation {
   func startCoordinator(takesOver: Bool) {
     guard !isFinished else { return }
     processCount += 1
-    let host = weather.isLocal ? "h0" : "c\(random.number(0...1))"
+    // Once the output stands, where no old view of the folders hides it.
+    let isThere = disk.exists(merge.output)
+    let host = weather.isLocal ? "h0" : isThere ? lastHost : "c\(random.number(0...1))"
+    lastHost = host
     let process = disk.process(host: host, processID: processCount)
     let coordinator = SimulatedCoordinator(process, number: coordinators.count)
     let others = coordinators.filter(\.isAlive)
     coordinators.append(coordinator)
     note(1, coordinator.number, "coordinator \(coordinator.number) starts on \(host)")
-    let opening = Opening(
+    let opening = FolderOpening(
       merge: merge, takesOver: takesOver, keepsAttempts: !weather.isLocal,
       jobMemory: weather.jobMemory)
     let result = process.run { opening.open() }
@@ -218,7 +221,7 @@ extension ClusterSimulation {
 }
 
 /// What a starting coordinator does with the job's folder, as the command does.
-struct Opening {
+struct FolderOpening {
   let merge: SmallMerge
   let takesOver: Bool
   let keepsAttempts: Bool

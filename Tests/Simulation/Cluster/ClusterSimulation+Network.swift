@@ -2,6 +2,8 @@
 // that arrive late, twice, in another order, changed, or not at all.
 import Coordination
 import Messaging
+import Planning
+import Working
 
 extension ClusterSimulation {
   // MARK: Words

@@ -3,6 +3,7 @@ import Coordination
 import Messaging
 import Planning
 import Storage
+import Working
 
 extension ClusterSimulation {
   func befall(_ trouble: Trouble) {

@@ -126,6 +126,7 @@ extension ClusterSimulation {
     guard let worker = current(index, life, number), let task = worker.task else { return }
     guard !isHeld(worker, again), task.outcome == nil else { return }
     let lie = isHealed ? nil : worker.lie
+    if case .readBack(let attempt) = task.assignment { watch.reads(attempt) }
     let outcome = worker.process.run { () -> Outcome in
       switch task.assignment {
       case .merge(let attempt, _, _): self.merge(attempt, worker, lie)

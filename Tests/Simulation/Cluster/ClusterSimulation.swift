@@ -8,7 +8,7 @@ import Ledger
 import Messaging
 import Planning
 import Storage
-package import TestSupport
+import TestSupport
 import Working
 
 /// One run of a simulated cluster.
@@ -37,7 +37,7 @@ package final class ClusterSimulation {
   let sabotage: Sabotage?
   let merge: SmallMerge
   let disk: SimulatedDisk
-  let watch: ClusterWatch
+  package let watch: ClusterWatch
   var random: SeededGenerator
   var agenda = Agenda<Happening>()
   var now: Int64 = 0
@@ -48,30 +48,33 @@ package final class ClusterSimulation {
   /// True once an output stands and its coordinator has ended well.
   var isFinished = false
   var restarts = 0
+  /// Where a coordinator ran last.
+  var lastHost = "c0"
   /// Happenings so far: the steps at which a run can be broken off.
   package private(set) var stepCount = 0
   /// Called before a step, with its number.
   package var onStep: ((Int) -> Void)?
   /// Numbers that tell two runs apart.
   private var trace = Trace()
-  /// Filled only where a run is told again after a failure.
-  package private(set) var story: [String]?
+  /// Where a run is told as it goes, to understand a failure.
+  package let teller: ((String) -> Void)?
   package var counts = SimulationCounts()
 
   /// `stage` lends the disk with the inputs on it.
   package init(
     seed: UInt64, weather fixed: Weather? = nil, sabotage: Sabotage? = nil, stage: Stage,
-    tellsStory: Bool = false
+    teller: ((String) -> Void)? = nil
   ) {
     self.seed = seed
     self.sabotage = sabotage
+    self.teller = teller
     random = SeededGenerator(seed: seed)
     let drawn = Weather(&random)
     weather = fixed ?? drawn
     merge = stage.merge(weather.jobs)
     disk = stage.disk(weather, seed: random.next())
     watch = ClusterWatch(merge, expected: stage.expected(weather.jobs), weather: weather)
-    if tellsStory { story = ["\(weather)"] }
+    teller?("\(weather)")
     disk.onOperation = { [unowned self] operation in watch.look(at: disk, after: operation) }
     disk.onPause = { [unowned self] _, milliseconds in rest(milliseconds) }
     if sabotage == .skipsFlush {
@@ -92,6 +95,8 @@ package final class ClusterSimulation {
 
   /// Runs to the end; the first broken rule, or nil.
   package func run() -> String? {
+    // Files of the dead are closed when all of this goes.
+    defer { disk.onOperation = nil }
     while let (time, happening) = agenda.takeFirst() {
       guard time < Weather.bound else { return "not over after \(Weather.bound / 1000) s" }
       advance(to: time, happening)
@@ -160,7 +165,7 @@ package final class ClusterSimulation {
 
   func note(_ kind: UInt64, _ number: Int, _ text: @autoclosure () -> String) {
     trace.add(UInt64(now) << 20 | kind << 16 | UInt64(number & 0xFFFF))
-    story?.append("\(now) \(text())")
+    if let teller { teller("\(now) \(text())") }
   }
 
   func mix(_ bytes: [UInt8]) {

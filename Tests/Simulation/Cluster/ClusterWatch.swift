@@ -52,8 +52,6 @@ package final class ClusterWatch {
   private var epochsMet: [UInt64: UInt64] = [:]
   private var highestEpoch: UInt64 = 0
   private var saidResults: Set<String> = []
-  /// Attempts whose readers are honest and whose file may be damaged without anybody's fault.
-  private var rotten: Set<Int> = []
   private var failures: [Int: Int] = [:]
   private var losses: [Int: Int] = [:]
   private var disputed: Set<Int> = []
@@ -89,7 +87,7 @@ package final class ClusterWatch {
     let record = disk.bytes(path).flatMap { bytes -> CommitRecord? in
       do { return try CommitRecord.decode(bytes) } catch { return nil }
     }
-    let right = Digest.xxh3(merge.shard(attempt.job)).description
+    let right = merge.record(attempt, host: "", processID: 0).digest
     check(4, record?.digest == right, "job \(attempt.job) is committed as \(record?.digest ?? "none")")
     let platter = disk.copy(seed: 1)
     platter.cutPower(.everything)
@@ -112,16 +110,18 @@ package final class ClusterWatch {
 
   func powerWasCut() { for attempts in given.values { excused.formUnion(attempts) } }
 
-  /// True where damage to the attempt's file must be found out by whoever reads it back: nobody has
-  /// read it yet, or it is not committed.
+  /// True where damage to the attempt's file must be found out by whoever reads it back, since
+  /// nobody has read it yet.
   func mayRot(_ attempt: AttemptID) -> Bool {
     guard !committedJobs.contains(attempt.job) else { return false }
     for attempt in given[attempt.job] ?? [] { excused.insert(attempt) }
-    rotten.insert(attempt.job)
-    return !readBackJobs.contains(attempt.job)
+    return !readAttempts.contains(attempt)
   }
 
-  private var readBackJobs: Set<Int> = []
+  /// Somebody reads an attempt's file at this moment.
+  func reads(_ attempt: AttemptID) { readAttempts.insert(attempt) }
+
+  private var readAttempts: Set<AttemptID> = []
 
   // MARK: Coordinators
 
@@ -199,6 +199,12 @@ package final class ClusterWatch {
     let credit = (lives[number]?.credit[id] ?? 0) - 1
     lives[number]?.credit[id] = credit
     check(8, credit >= 0 || weather.liars.contains { $0 != nil }, "\(attempt) is beyond what was asked")
+    // What one that was replaced and does not know it yet hands out is nobody's promise.
+    guard lives[number]?.epoch == highestEpoch else {
+      excused.insert(attempt)
+      given[attempt.job, default: []].append(attempt)
+      return
+    }
     let earlier = (given[attempt.job] ?? []).filter { !excused.contains($0) }
     let audited = weather.auditPercent > 0 ? 2 : 1
     check(
@@ -211,7 +217,9 @@ package final class ClusterWatch {
 
   func noted(_ note: CoordinatorMachine.Note, by number: Int) {
     switch note.kind {
-    case .left: lives[number]?.hasLeft.insert(note.worker)
+    case .left:
+      lives[number]?.hasLeft.insert(note.worker)
+      excuseAll(of: note.worker, number)
     case .died:
       guard let attempt = note.attempt else { return }
       losses[attempt.job, default: 0] += 1
@@ -222,11 +230,7 @@ package final class ClusterWatch {
     case .disputed: excuse(note.attempt) { disputed.insert($0) }
     case .copied, .withdrawn, .handedBack, .declined, .cancelled, .adopted, .still:
       excuse(note.attempt) { _ in }
-    case .lost, .barred, .away:
-      for (attempt, owner) in owners where lives[number]?.names[note.worker] == owner {
-        excused.insert(attempt)
-      }
-    case .readBack: if let attempt = note.attempt { readBackJobs.insert(attempt.job) }
+    case .lost, .barred, .away: excuseAll(of: note.worker, number)
     case .quarantined:
       guard let job = note.attempt?.job else { return }
       let isEnough =
@@ -234,6 +238,11 @@ package final class ClusterWatch {
       check(11, isEnough, "job \(job) is given up too early: \(note.text)")
     default: break
     }
+  }
+
+  private func excuseAll(of worker: String, _ number: Int) {
+    let id = lives[number]?.names[worker]
+    for (attempt, owner) in owners where owner == id { excused.insert(attempt) }
   }
 
   private func excuse(_ attempt: AttemptID?, _ count: (Int) -> Void) {

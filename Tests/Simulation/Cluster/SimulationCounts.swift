@@ -10,6 +10,8 @@ package struct SimulationCounts: Sendable {
   package var refusedStarts = 0
   package var refusedSecond = 0
 
+  package init() {}
+
   /// Adds another run's.
   package mutating func add(_ other: SimulationCounts) {
     troubles.merge(other.troubles, uniquingKeysWith: +)

@@ -77,8 +77,17 @@ package struct Weather: Sendable {
     memory[0] = 3
     jobMemory = (0..<jobs).map { _ in random.pick([1, 1, 2, 3]) }
     drawDisk(&random)
-    if random.chance(25) { drawLies(&random) }
     if random.chance(20) { auditPercent = random.pick([10, 50, 100]) }
+    if random.chance(25) { drawLies(&random) }
+    if auditPercent > 0 {
+      // An opinion takes two who can have one.
+      while memory.count < 2 {
+        memory.append(3)
+        liars.append(nil)
+      }
+      workers = max(workers, 2)
+      memory = memory.map { _ in 3 }
+    }
     let kinds = Trouble.allCases.filter { _ in random.chance(30) }
     if !kinds.isEmpty {
       for _ in 0..<random.number(0...7) { troubles.append(random.pick(kinds)) }
@@ -107,7 +116,7 @@ package struct Weather: Sendable {
       disk.staleMilliseconds = random.pick([0, 3_000, 30_000])
     }
     if random.chance(10) { disk.splitsRenames = true }
-    if random.chance(10) { disk.hasLinks = false }
+    if random.chance(10), disk.hasRenameRules { disk.hasLinks = false }
     faultChance = random.pick([0, 0, 0, 0.002, 0.02])
   }
 
