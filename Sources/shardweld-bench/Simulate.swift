@@ -5,7 +5,7 @@ import Simulation
 enum Simulate {
   static let subcommand = Subcommand(
     name: "simulate",
-    usage: "simulate [--from SEED] [--count N] [--sabotage NAME] [--trace yes]\n"
+    usage: "simulate [--from SEED] [--count N] [--sabotage NAME] [--failures N] [--trace yes]\n"
       + "  shardweld-bench simulate --story SEED",
     run: run)
 
@@ -14,6 +14,7 @@ enum Simulate {
     let from = try words.number("from") ?? 1
     let count = try words.number("count") ?? 1_000
     let sabotage = words.text("sabotage").flatMap { Sabotage(rawValue: $0) }
+    let failedMax = try words.number("failures") ?? 1
     let tracing = words.text("trace") != nil
     let story = try words.number("story")
     try words.end()
@@ -24,6 +25,7 @@ enum Simulate {
     var counts = SimulationCounts()
     var checks = [Int](repeating: 0, count: 16)
     var steps = 0
+    var failed = 0
     for seed in from..<(from + count) {
       let run = ClusterSimulation(seed: seed, sabotage: sabotage, stage: stage)
       let broken = run.run()
@@ -34,14 +36,15 @@ enum Simulate {
       if let broken {
         print("seed \(seed): \(broken)")
         print("again: swift run -c release shardweld-bench simulate --story \(seed)")
-        return 1
+        failed += 1
+        if failed == failedMax { return 1 }
       }
     }
     let seconds = (clock.now - start) / .milliseconds(1) / 1000
-    print("\(count) seeds from \(from), \(steps) steps, \(seconds) s: nothing broken")
+    print("\(count) seeds from \(from), \(steps) steps, \(seconds) s: \(failed == 0 ? "nothing" : "\(failed)") broken")
     print("checks: " + checks.indices.dropFirst().map { "I\($0) \(checks[$0])" }.joined(separator: ", "))
     print("injected: \(counts)")
-    return 0
+    return failed == 0 ? 0 : 1
   }
 
   /// Tells a run line by line on standard error, so that a crash loses none.

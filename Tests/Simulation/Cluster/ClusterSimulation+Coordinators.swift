@@ -215,7 +215,7 @@ extension ClusterSimulation {
   /// Whoever started the merge runs it again, unless another one is at it.
   func startAgain() {
     restarts += 1
-    if restarts > 60 { watch.broken = "the merge was started \(restarts) times" }
+    if restarts > 200 { watch.broken = "the merge was started \(restarts) times" }
     agenda.put(.startCoordinator(takesOver: false), at: now + random.number(100...5_000))
   }
 }

@@ -128,8 +128,13 @@ extension ClusterSimulation {
   func connect(_ index: Int, _ life: UInt64) {
     let worker = workers[index]
     guard worker.isAlive, worker.life == life, worker.connection == nil else { return }
+    if listening != nil, barredKeys.contains(worker.key) {
+      // The door is shut to it, and says so.
+      note(5, index, "worker \(index) is refused")
+      return kill(worker)
+    }
     let isCut = worker.deafUntil > now || worker.muteUntil > now || worker.pausedUntil > now
-    guard let coordinator = listening, !isCut, !barredKeys.contains(worker.key) else {
+    guard let coordinator = listening, !isCut else {
       return agenda.put(.connect(index, life: life), at: now + random.number(200...5_000))
     }
     worker.connection = coordinator.number

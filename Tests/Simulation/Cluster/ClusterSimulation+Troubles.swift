@@ -141,6 +141,8 @@ extension ClusterSimulation {
       if sabotage == .skipsFlush, case .lies = fault.effect { false } else { true }
     }
     disk.faultChance = 0
+    // What a liar has said of itself cannot be unsaid: its next life is honest.
+    for worker in workers where worker.lie != nil { kill(worker) }
     for worker in workers {
       worker.pausedUntil = min(worker.pausedUntil, now)
       worker.hungUntil = min(worker.hungUntil, now)

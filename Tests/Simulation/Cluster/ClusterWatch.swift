@@ -190,7 +190,6 @@ package final class ClusterWatch {
       return check(9, owner == id, "\(attempt) is given to two workers")
     }
     owners[attempt] = id
-    check(5, !committedJobs.contains(attempt.job), "\(attempt) is given out, and committed")
     if let worker = workers.first(where: { $0.life == id.life }) {
       check(
         8, worker.memoryByteCount >= weather.jobMemory[attempt.job],
@@ -205,6 +204,7 @@ package final class ClusterWatch {
       given[attempt.job, default: []].append(attempt)
       return
     }
+    check(5, !committedJobs.contains(attempt.job), "\(attempt) is given out, and committed")
     let earlier = (given[attempt.job] ?? []).filter { !excused.contains($0) }
     let audited = weather.auditPercent > 0 ? 2 : 1
     check(
