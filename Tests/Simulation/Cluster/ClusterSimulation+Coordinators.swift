@@ -20,7 +20,7 @@ extension ClusterSimulation {
     lastHost = host
     let process = disk.process(host: host, processID: processCount)
     let coordinator = SimulatedCoordinator(process, number: coordinators.count)
-    let others = coordinators.filter(\.isAlive)
+    let others = coordinators.filter { $0.isAlive && $0.isListening }
     coordinators.append(coordinator)
     note(1, coordinator.number, "coordinator \(coordinator.number) starts on \(host)")
     let opening = FolderOpening(
@@ -30,7 +30,7 @@ extension ClusterSimulation {
     guard coordinator.isAlive, !isFinished else { return comesToDeath(coordinator) }
     switch result {
     case .ready(let ledger, let facts):
-      watch.opened(ledger, others: others.filter(\.isAlive), takesOver: takesOver)
+      watch.opened(ledger, others: others.filter { $0.isAlive && $0.isListening }, takesOver: takesOver)
       begin(coordinator, ledger, facts)
     case .wasFinished: end(coordinator, .finished)
     case .refused(let reason):
