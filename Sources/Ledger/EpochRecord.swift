@@ -2,6 +2,7 @@
 //
 //   {"number":3,"host":"n1","bootID":"0e3f…","processID":71,"endpoint":"tcp://n1:5555",
 //    "publicKey":"<Z85>"}
+import Glibc
 import OrderedJSON
 package import Planning
 import Storage
@@ -83,6 +84,22 @@ package struct EpochRecord: Equatable, Sendable {
       }
     }
     return nil
+  }
+
+  /// Throws `superseded` where a later coordinator has taken the job over.
+  package static func checkNewest(_ epoch: UInt64, in folder: JobFolder) throws(LedgerError) {
+    if let newest = try numbers(in: folder).last, newest > epoch {
+      throw .superseded(folder: folder.path, epoch: epoch, by: newest)
+    }
+    // A network file system may list what it remembers; opening a path asks anew.
+    do throws(StorageError) {
+      _ = try File.open(folder.beat(epoch + 1))
+    } catch .refused(.open, _, errno: ENOENT) {
+      return
+    } catch {
+      throw .storage(error)
+    }
+    throw .superseded(folder: folder.path, epoch: epoch, by: epoch + 1)
   }
 
   /// Numbers of all epochs that were reserved or announced, ascending.

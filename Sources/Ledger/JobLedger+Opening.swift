@@ -23,7 +23,7 @@ extension JobLedger {
     let lock = try takeLock(folder)
     try LedgerError.wrapping { () throws(StorageError) in
       for path in [folder.epochs, folder.attempts, folder.commits, folder.journals] {
-        try Folder.create(path)
+        try Folder.create(path, below: folder.path)
       }
       try Folder.flush(folder.path)
     }

@@ -66,9 +66,7 @@ package final class JobLedger: Sendable {
 
   /// Records durably that a job is done. The first record of a job stands for ever.
   package func commit(_ record: CommitRecord) throws(LedgerError) -> CommitResult {
-    if let newest = try EpochRecord.numbers(in: folder).last, newest > epoch {
-      throw .superseded(folder: folder.path, epoch: epoch, by: newest)
-    }
+    try EpochRecord.checkNewest(epoch, in: folder)
     let path = folder.commit(record.job)
     let isNew = try LedgerError.wrapping { () throws(StorageError) in
       try WholeFile.createIfAbsent(record.encode(), at: path)
