@@ -28,7 +28,7 @@ extension JobLedger {
     let lock = try takeLock(folder)
     try LedgerError.wrapping { () throws(StorageError) in
       for path in [folder.epochs, folder.attempts, folder.commits, folder.journals] {
-        try Folder.create(path)
+        try Folder.create(path, below: folder.path)
       }
       try Folder.flush(folder.path)
     }
@@ -62,7 +62,7 @@ extension JobLedger {
       Host.pause(milliseconds: 250)
     }
     // Someone else may have taken over meanwhile, from this one.
-    try checkAuthority(folder, epoch)
+    try EpochRecord.checkNewest(epoch, in: folder)
     let recovered = try recover(folder, plan: plan, keepsAttempts: true)
     return JobLedger(folder: folder, epoch: epoch, lock: lock.take(), recovered: recovered)
   }

@@ -97,16 +97,9 @@ package final class JobLedger: Sendable {
     state.withLock { $0.committed[job.id] = nil }
   }
 
-  /// Throws where a later coordinator has reserved an epoch: this one decides nothing any more.
-  package func checkAuthority() throws(LedgerError) { try Self.checkAuthority(folder, epoch) }
-
-  /// Epochs are reserved one after the other. Opened, not listed: a network file system may list
-  /// what it remembers.
-  static func checkAuthority(_ folder: JobFolder, _ epoch: UInt64) throws(LedgerError) {
-    let isReplaced = try LedgerError.wrapping { () throws(StorageError) in
-      try File.openIfThere(folder.beat(epoch + 1)) != nil
-    }
-    if isReplaced { throw .superseded(folder: folder.path, epoch: epoch, by: epoch + 1) }
+  /// Throws where a later coordinator has taken the job over: this one decides nothing any more.
+  package func checkAuthority() throws(LedgerError) {
+    try EpochRecord.checkNewest(epoch, in: folder)
   }
 
   static func readCommit(_ path: String) throws(LedgerError) -> CommitRecord {

@@ -33,13 +33,12 @@ package struct FileDigest: Equatable, Sendable {
 
 /// Reads files in blocks of 4 MB through one buffer, so that no file is ever whole in memory.
 struct BlockReader {
-  private let blockByteCount: Int
+  static let blockByteCount = 4 << 20
   private let buffer: Buffer
 
   /// For ranges of at most so many bytes; a buffer is cleared when it is made, a small one faster.
   init(upTo byteCount: Int64 = .max) {
-    blockByteCount = Int(min(byteCount, 4 << 20))
-    buffer = Buffer(byteCount: blockByteCount)
+    buffer = Buffer(byteCount: Int(min(byteCount, Int64(Self.blockByteCount))))
   }
 
   /// Lends the bytes of a range, block by block, in order.
@@ -49,7 +48,7 @@ struct BlockReader {
   ) throws(E) {
     var offset = range.lowerBound
     while offset < range.upperBound {
-      let count = Int(min(Int64(blockByteCount), range.upperBound - offset))
+      let count = unsafe Int(min(Int64(buffer.bytes.count), range.upperBound - offset))
       // The buffer outlives the loan and nobody else writes to it meanwhile.
       let block = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
       do throws(StorageError) { try unsafe file.read(into: block, at: offset) } catch {

@@ -33,6 +33,12 @@ package final class MergeLife {
     return copy
   }
 
+  /// Another coordinator finished the merge meanwhile: what it promised is this one's no more.
+  func follow(_ other: MergeLife) {
+    promised = other.promised
+    hasPublished = other.hasPublished
+  }
+
   /// How a life ended that met no error.
   package enum End: Equatable, Sendable {
     /// This life published, or cleaned up what an earlier one had published.
@@ -57,9 +63,11 @@ package final class MergeLife {
       folder, plan: merge.plan, encoded: merge.encoded, watchMilliseconds: 500)
     setAside += ledger.setAside
     let lost = promised.subtracting(ledger.committed.keys)
-    if !lost.isEmpty { breaches.append("jobs \(lost.sorted()) were committed and are lost") }
+    if !lost.isEmpty, !hasPublished {
+      breaches.append("jobs \(lost.sorted()) were committed and are lost")
+    }
     try announce(ledger)
-    let publication = merge.publication
+    let publication = merge.publication(epoch: ledger.epoch)
     for job in merge.plan.jobs where ledger.committed[job.id] == nil {
       let attempt = AttemptID(job: job.id, epoch: ledger.epoch, attempt: 1)
       ledger.note(JournalEntry(kind: "assigned", attempt: attempt))

@@ -123,7 +123,8 @@ package struct SmallMerge: Sendable {
       processID: record.processID, milliseconds: record.milliseconds, readBackBy: readBackBy)
   }
 
-  package var publication: Publication {
+  /// As the coordinator of an epoch publishes it.
+  package func publication(epoch: UInt64) -> Publication {
     let files = ["tokenizer.json", "code/model.py"]
     return Publication(
       folder: folder, output: output, plan: plan, checkpointConfig: Array(Self.config.utf8),
@@ -135,7 +136,7 @@ package struct SmallMerge: Sendable {
             digest: Digest.xxh3("adapter").description)
         ]
       ],
-      tool: "shardweld 0")
+      tool: "shardweld 0", epoch: epoch)
   }
 
   /// Writes the base's side files, durably, below a root that is there.
