@@ -5,7 +5,7 @@ import Glibc
 import Storage
 
 /// A secret that is looked for.
-@safe struct MemoryScan {
+@safe struct MemoryScan: Sendable {
   private static let mask: UInt8 = 0x5A
   private static let chunkByteCount = 1 << 20
 
