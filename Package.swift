@@ -69,7 +69,7 @@ let package = Package(
     tests("PlanningTests", stages),
     tests("LedgerTests", ["Ledger", "OrderedJSON", "Planning", "Storage"]),
     tests("MergingTests", stages),
-    tests("MessagingTests", ["CZeroMQ", "Messaging", "Planning", "Storage"]),
+    tests("MessagingTests", ["CLinux", "CZeroMQ", "Messaging", "Planning", "Storage"]),
     tests("PublishingTests", stages),
     tests("CoordinationTests", stages),
     tests("WorkingTests", stages),

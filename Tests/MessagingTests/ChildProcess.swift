@@ -14,7 +14,7 @@ struct ChildProcess {
   /// Looks the first word up in PATH. What the process says is dropped.
   init(_ words: [String]) throws {
     var arguments = unsafe words.map { unsafe strdup($0) }
-    defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+    defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }
     unsafe arguments.append(nil)
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)

@@ -1,22 +1,24 @@
 // What libzmq was measured to do and what is held against it, one row for each experiment. Numbers
 // that are not here were measurements of speed.
 //
-//   T1   a ROUTER without both ZAP options admits anybody     `a router cannot be had without ...`
-//        ... and so the door is tried before work goes out    AdmissionTests, `the self-test ...`
-//   T3   a refused worker is not told by its socket           AdmissionTests, `an unknown key ...`
-//   T3b  neither is one that expects another coordinator      AdmissionTests, `a wrong server key ...`
-//   T4   the sender's key is on the last part alone           AdmissionTests, `a message carries ...`
-//   T5   a dead worker shows at once, a frozen one in 4 s     LossTests
-//   T6   silent connections are sent off, others are served   `silent connections are sent off ...`
-//   T9   a message too large is lost with its connection      DisturbanceTests, `an oversized ...`
-//   T10  no descriptors left: spinning, nothing accepted      ExhaustionTests
-//   T11  a withdrawn key goes on being heard                  RefusalTests, AdmissionTests
-//   T12  "not now" stalls a handshake, and is tried again     RefusalTests, `while the list is ...`
-//   T13  old messages reach a coordinator's next life         LinkTests, `... keeps nothing`
-//   T14  a cable pulled out: silence without an end           PartitionTests
-//   T15  a socket's path is taken from whoever has it         EndpointTests; `a Unix socket is in ...`
-//   T16b a monitor that is not read stops everything          DisturbanceTests, `strangers who come ...`
-//   T17  one socket serves IPv4 and IPv6                      LinkTests, `listening on all ...`
+//   T1   a ROUTER without both ZAP options admits anybody    `a router cannot be had without …`,
+//                                                            AdmissionTests: `the self-test …`
+//   T3   a refused worker's socket does not say so           AdmissionTests: `an unknown key …`
+//   T3b  nor one that expects another coordinator's key      AdmissionTests: `a wrong server …`
+//   T4   the sender's key is on the last part alone          AdmissionTests: `a message carries …`
+//   T5   a dead worker shows at once, a frozen one in 4 s    LossTests: `a worker that closes …`,
+//                                                            `a worker whose connection …`
+//   T6   silent connections are sent off                     `silent connections are sent off …`
+//   T9   a message too large is lost with its connection     DisturbanceTests: `an oversized …`
+//   T10  no descriptors left: it spins and accepts nobody    ExhaustionTests: `strangers who …`
+//   T11  a withdrawn key goes on being heard                 RefusalTests: `a withdrawn key …`
+//   T12  "not now" stalls a handshake, which is begun again  RefusalTests: `while the list …`
+//   T13  old messages reach a coordinator's next life        LinkTests: `a worker without …`
+//   T14  a cable pulled out: silence without an end          PartitionTests: `a cable pulled …`
+//   T15  a socket's path is taken from whoever has it        EndpointTests: `a file at …`, `a socket
+//                                                            that is served …`, `a Unix socket in …`
+//   T16b a monitor that is not read stops everything         DisturbanceTests: `strangers who …`
+//   T17  one socket can serve IPv4 and IPv6                  LinkTests: `listening on all …`
 import CZeroMQ
 import Glibc
 import Testing
