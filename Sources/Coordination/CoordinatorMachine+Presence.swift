@@ -53,6 +53,7 @@ extension CoordinatorMachine {
       }
     }
     watchDisputes()
+    watchDoubts()
     if isEasy { copyAtTail() }
     remind()
   }
