@@ -49,12 +49,12 @@ extension CoordinatorMachine {
     }
     // Another attempt has brought the job further meanwhile.
     guard jobs[id].state == .open else { return }
-    if failed.isInput {
-      guard isConfirmed(failed.reason, jobs[id]) else { return }
+    if failed.isInput, isConfirmed(failed.reason, jobs[id]) {
       let witnesses = jobs[id].failures.filter { $0.inputFault == failed.reason }.map(\.worker)
       return giveUp(id, failed.reason, place: place(witnesses))
     }
-    let times = jobs[id].failures.count { $0.inputFault == nil }
+    // Faults on which no two workers agree are as good as those of machines.
+    let times = jobs[id].failures.count { failed.isInput || $0.inputFault == nil }
     let isAlone = roster.liveHosts().count < 2
     guard times < (isAlone ? settings.failuresOnOneHostMax : settings.failuresMax) else {
       return giveUp(
