@@ -93,7 +93,9 @@ extension CoordinatorMachine {
   /// A worker died, or fell silent, with this task running.
   mutating func countDeath(_ held: HeldTask, of slot: Int) {
     barrenDeaths += 1
-    if barrenDeaths >= settings.barrenDeathsMax {
+    roster.change(slot) { $0.isMourned = true }
+    // A line that is cut takes all who live beyond it, once.
+    if ending == nil, barrenDeaths >= settings.barrenDeathsMax + roster.liveCountMax {
       fail(
         "\(barrenDeaths) workers died one after the other with nothing committed in between; "
           + "look for a lack of memory, then run again")
@@ -131,9 +133,11 @@ extension CoordinatorMachine {
   }
 
   /// A worker thought dead speaks: it was cut off, and nobody is to blame for that.
-  mutating func refund(_ worker: WorkerID) {
+  mutating func refund(_ slot: Int) {
+    let worker = roster[slot].id
+    if roster[slot].isMourned { barrenDeaths = max(0, barrenDeaths - 1) }
+    roster.change(slot) { $0.isMourned = false }
     for id in jobs.entries.indices where jobs[id].deaths.contains(where: { $0.worker == worker }) {
-      barrenDeaths = max(0, barrenDeaths - 1)
       change(id) { job in
         let hosts = job.deaths.filter { $0.worker == worker }.map(\.host)
         job.deaths.removeAll { $0.worker == worker }
