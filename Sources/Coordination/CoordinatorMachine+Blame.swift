@@ -155,7 +155,7 @@ extension CoordinatorMachine {
   mutating func giveUp(_ id: Int, _ reason: String, place: String = "") {
     let verdict = "\(jobs[id].facts.shardName) failed\(place): \(reason)"
     cancelReadBack(of: id)
-    dropTries(of: id)
+    dropTries(of: id, "its job was given up")
     let left = jobs[id].claims.filter(\.hasFile).map(\.attempt) + jobs[id].strays.map(\.attempt)
     for attempt in left { directives.append(.discard(attempt)) }
     note(.quarantined, AttemptID(job: id, epoch: settings.epoch, attempt: 0), text: verdict)
