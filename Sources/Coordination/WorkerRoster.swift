@@ -1,6 +1,6 @@
 // The workers that ever joined this run, in the order in which they came, so that every walk over
-// them is the same walk. Lost workers stay (they may come back); workers that left stay as a memory,
-// so that a late copy of their words does not raise them from the dead.
+// them is the same walk. Lost workers stay (they may come back); workers that left stay as a
+// memory, so that a late copy of their words does not raise them from the dead.
 //
 // Those with room for a task are listed by what they hold already: with a thousand workers nobody
 // looks at all of them for every message.
