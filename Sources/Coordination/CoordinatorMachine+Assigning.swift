@@ -151,8 +151,7 @@ extension CoordinatorMachine {
     switch (held.task.kind, jobs[held.attempt.job].state) {
     case (.merge, _):
       ending == nil && mayMerge(held.attempt.job, idle, insteadOf: roster[slot].id)
-    case (.readBack, .readingBack(let claim, _)):
-      claim.writer != roster[idle].id && !claim.doubts.contains { $0.reader == roster[idle].id }
+    case (.readBack, .readingBack(let claim, _)): mayRead(claim, idle)
     default: false
     }
   }

@@ -49,12 +49,12 @@ extension CoordinatorMachine {
     }
     // Another attempt has brought the job further meanwhile.
     guard jobs[id].state == .open else { return }
-    if failed.isInput {
-      guard isConfirmed(failed.reason, jobs[id]) else { return }
+    if failed.isInput, isConfirmed(failed.reason, jobs[id]) {
       let witnesses = jobs[id].failures.filter { $0.inputFault == failed.reason }.map(\.worker)
       return giveUp(id, failed.reason, place: place(witnesses))
     }
-    let times = jobs[id].failures.count { $0.inputFault == nil }
+    // Faults on which no two workers agree are as good as those of machines.
+    let times = jobs[id].failures.count { failed.isInput || $0.inputFault == nil }
     let isAlone = roster.liveHosts().count < 2
     guard times < (isAlone ? settings.failuresOnOneHostMax : settings.failuresMax) else {
       return giveUp(
@@ -93,7 +93,9 @@ extension CoordinatorMachine {
   /// A worker died, or fell silent, with this task running.
   mutating func countDeath(_ held: HeldTask, of slot: Int) {
     barrenDeaths += 1
-    if barrenDeaths >= settings.barrenDeathsMax {
+    roster.change(slot) { $0.isMourned = true }
+    // A line that is cut takes all who live beyond it, once.
+    if ending == nil, barrenDeaths >= settings.barrenDeathsMax + roster.liveCountMax {
       fail(
         "\(barrenDeaths) workers died one after the other with nothing committed in between; "
           + "look for a lack of memory, then run again")
@@ -131,9 +133,11 @@ extension CoordinatorMachine {
   }
 
   /// A worker thought dead speaks: it was cut off, and nobody is to blame for that.
-  mutating func refund(_ worker: WorkerID) {
+  mutating func refund(_ slot: Int) {
+    let worker = roster[slot].id
+    if roster[slot].isMourned { barrenDeaths = max(0, barrenDeaths - 1) }
+    roster.change(slot) { $0.isMourned = false }
     for id in jobs.entries.indices where jobs[id].deaths.contains(where: { $0.worker == worker }) {
-      barrenDeaths = max(0, barrenDeaths - 1)
       change(id) { job in
         let hosts = job.deaths.filter { $0.worker == worker }.map(\.host)
         job.deaths.removeAll { $0.worker == worker }
@@ -151,7 +155,7 @@ extension CoordinatorMachine {
   mutating func giveUp(_ id: Int, _ reason: String, place: String = "") {
     let verdict = "\(jobs[id].facts.shardName) failed\(place): \(reason)"
     cancelReadBack(of: id)
-    dropTries(of: id)
+    dropTries(of: id, "its job was given up")
     let left = jobs[id].claims.filter(\.hasFile).map(\.attempt) + jobs[id].strays.map(\.attempt)
     for attempt in left { directives.append(.discard(attempt)) }
     note(.quarantined, AttemptID(job: id, epoch: settings.epoch, attempt: 0), text: verdict)

@@ -42,25 +42,43 @@ extension CoordinatorMachine {
   /// writer, and the attempt is rejected.
   private mutating func doubt(_ claim: Claim, found: String, by id: WorkerID) {
     var claim = claim
-    let attempt = claim.attempt
-    let reason =
-      "\(roster.label(claim.writer)) wrote \(claim.digest), \(claim.byteCount) bytes, "
-      + "but \(roster.label(id)) read back \(found)"
-    note(.mismatch, attempt, worker: id, text: reason)
-    claim.doubts.append(Claim.Doubt(reader: id, found: found))
+    let doubt = Claim.Doubt(reader: id, found: found)
+    note(.mismatch, claim.attempt, worker: id, text: reason(of: doubt, claim))
+    claim.doubts.append(doubt)
     if claim.doubts.count == 1, id != claim.writer, hasOtherReader(claim) {
-      return change(attempt.job) { $0.state = .written(claim) }
+      return change(claim.attempt.job) { $0.state = .written(claim) }
     }
-    change(attempt.job) { job in
+    disbelieve(claim, doubt)
+  }
+
+  /// Doubted claims that nobody is left to judge.
+  mutating func watchDoubts() {
+    for id in jobs.written {
+      guard roster.liveCount > 0, case .written(let claim) = jobs[id].state,
+        let doubt = claim.doubts.last, !hasOtherReader(claim)
+      else { continue }
+      disbelieve(claim, doubt)
+    }
+  }
+
+  private mutating func disbelieve(_ claim: Claim, _ doubt: Claim.Doubt) {
+    change(claim.attempt.job) { job in
       job.state = .open
-      job.claims.removeAll { $0.attempt == attempt }
+      job.claims.removeAll { $0.attempt == claim.attempt }
     }
     // One word against another: both are avoided, and none is blamed.
     let isClear = claim.doubts.count > 1
+    let isAlone = isClear || doubt.reader == claim.writer
     reject(
-      attempt,
+      claim.attempt,
       Failed(
-        by: isClear ? [claim.writer] : [claim.writer, id], reason, isBlamed: isClear))
+        by: isAlone ? [claim.writer] : [claim.writer, doubt.reader], reason(of: doubt, claim),
+        isBlamed: isClear))
+  }
+
+  private func reason(of doubt: Claim.Doubt, _ claim: Claim) -> String {
+    "\(roster.label(claim.writer)) wrote \(claim.digest), \(claim.byteCount) bytes, "
+      + "but \(roster.label(doubt.reader)) read back \(doubt.found)"
   }
 
   /// A reader that stands alone with what it found: the fault is its own.

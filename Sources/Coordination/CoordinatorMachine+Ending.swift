@@ -1,6 +1,6 @@
-// How a run ends: published, stopped on request, out of space, or incomplete. What is committed is kept
-// in every case. Draining lets running work finish and gives out no merges; dismissing sends all
-// workers home and waits for their goodbyes a moment.
+// How a run ends: published, stopped on request, out of space, or incomplete. What is committed is
+// kept in every case. Draining lets running work finish and gives out no merges; dismissing sends
+// all workers home and waits for their goodbyes a moment.
 import Messaging
 import Planning
 

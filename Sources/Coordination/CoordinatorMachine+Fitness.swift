@@ -6,24 +6,26 @@ import Messaging
 import Planning
 
 extension CoordinatorMachine {
-  /// The writer reads its own shard back only where nobody else lives, or does it in time; and who
-  /// doubted it is not asked again.
+  /// True where this worker may read the claim of a written job back.
   func mayReadBack(_ job: Int, _ slot: Int) -> Bool {
     guard case .written(let claim) = jobs[job].state else { return false }
-    let entry = roster[slot]
-    if claim.doubts.contains(where: { $0.reader == entry.id }) { return false }
-    if isOverdue(jobs[job]) { return true }
-    if hosts.isDrained(entry.host), roster.hasLive(where: { !hosts.isDrained($0.host) }) {
-      return false
-    }
-    return claim.writer != entry.id || roster.liveCount == 1
+    let isDoubter = claim.doubts.contains { $0.reader == roster[slot].id }
+    return isOverdue(jobs[job]) ? !isDoubter : mayRead(claim, slot)
+  }
+
+  /// The writer reads its own shard back only where nobody else can and nobody doubted it; who
+  /// doubted it is not asked again.
+  func mayRead(_ claim: Claim, _ slot: Int) -> Bool {
+    if claim.writer == roster[slot].id { return claim.doubts.isEmpty && !hasOtherReader(claim) }
+    return isReader(roster[slot], of: claim)
   }
 
   /// True where a worker other than the writer and its doubters could read a claim back.
-  func hasOtherReader(_ claim: Claim) -> Bool {
-    roster.hasLive { entry in
-      entry.id != claim.writer && !claim.doubts.contains { $0.reader == entry.id }
-    }
+  func hasOtherReader(_ claim: Claim) -> Bool { roster.hasLive { isReader($0, of: claim) } }
+
+  private func isReader(_ entry: RosterEntry, of claim: Claim) -> Bool {
+    entry.id != claim.writer && !claim.doubts.contains { $0.reader == entry.id }
+      && !(hosts.isDrained(entry.host) && roster.hasLive { !hosts.isDrained($0.host) })
   }
 
   /// True where the job may be merged by this worker, now.

@@ -135,7 +135,7 @@ extension CoordinatorMachine {
       job.wanted = 3
       job.disputedSince = since
     }
-    dropTries(of: id)
+    dropTries(of: id, "its bytes are in dispute")
   }
 
   /// Two of three agree; the third one's host gets no more work.
@@ -156,20 +156,20 @@ extension CoordinatorMachine {
   }
 
   private mutating func choose(_ claim: Claim, of id: Int) {
-    dropTries(of: id)
+    dropTries(of: id, "another was first")
     guard settings.readsBack else { return commit(claim) }
     change(id) { $0.state = .written(claim) }
   }
 
-  /// Cancels what else is under way: its job has what it needs.
-  mutating func dropTries(of id: Int) {
+  /// Cancels what else is under way for a job.
+  mutating func dropTries(of id: Int, _ reason: String) {
     for merge in jobs[id].tries {
       directives.append(.discard(merge.attempt))
       change(id) { $0.losers.append(merge) }
       guard let slot = roster.slot(of: merge.worker) else { continue }
       let task = TaskID(.merge, merge.attempt)
       _ = roster.change(slot) { $0.release(task) }
-      note(.cancelled, merge.attempt, worker: merge.worker, text: "another was first")
+      note(.cancelled, merge.attempt, worker: merge.worker, text: reason)
       send(.cancel(task), to: merge.worker)
     }
     change(id) { $0.tries = [] }

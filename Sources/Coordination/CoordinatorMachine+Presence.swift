@@ -20,7 +20,7 @@ extension CoordinatorMachine {
     case .away: note(.back, worker: id)
     case .lost:
       note(.back, worker: id)
-      refund(id)
+      refund(slot)
     }
   }
 
@@ -53,6 +53,7 @@ extension CoordinatorMachine {
       }
     }
     watchDisputes()
+    watchDoubts()
     if isEasy { copyAtTail() }
     remind()
   }

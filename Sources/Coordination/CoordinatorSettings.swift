@@ -74,7 +74,8 @@ package struct CoordinatorSettings: Equatable, Sendable {
   /// Deaths after which a job runs alone, and deaths alone that quarantine it.
   package var deathsBeforeIsolation = 2
   package var deathsAloneMax = 3
-  /// Workers that may die in a row, nothing being committed in between, before the run gives up.
+  /// Workers that may die in a row, nothing being committed in between, before the run gives up:
+  /// so many beyond the most that ever lived at once.
   package var barrenDeathsMax = 24
   /// Faults in a row, of jobs that succeed elsewhere, after which a host gets no more work.
   package var strikesMax = 3

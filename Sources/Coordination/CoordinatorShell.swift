@@ -41,6 +41,8 @@ package final class CoordinatorShell {
   private static let malformedCountMax = 3
   /// Between two looks at who is still connected.
   private static let probeMilliseconds: Int64 = 50
+  /// A break is reported before its connection is quite gone: so many looks are taken.
+  private static let probesPerBreak = 5
 
   /// For the executable, from any thread.
   package let processes = Mailbox<ProcessEvent>()
@@ -59,7 +61,7 @@ package final class CoordinatorShell {
   private var signalCount = 0
   /// By key: messages of authorised workers that are no messages.
   private var malformedCounts: [String: Int] = [:]
-  private var brokenCount = 0
+  private var probesLeft = 0
   private var probedAt: Int64 = 0
   private var end: CoordinatorMachine.End?
 
@@ -195,10 +197,10 @@ package final class CoordinatorShell {
 
   /// After a connection broke: a word to everyone shows whose it was.
   private func probe() {
-    brokenCount += link.takeDisconnectionCount()
-    guard brokenCount > 0, Self.now - probedAt >= Self.probeMilliseconds else { return }
+    if link.takeDisconnectionCount() > 0 { probesLeft = Self.probesPerBreak }
+    guard probesLeft > 0, Self.now - probedAt >= Self.probeMilliseconds else { return }
     probedAt = Self.now
-    brokenCount = 0
+    probesLeft -= 1
     for (id, peer) in peers {
       let envelope = Envelope(epoch: machine.epoch, session: id.life, sequence: 0)
       guard link.send(MessageCodec.encode(.heartbeat, envelope), to: peer) == .unreachable else {

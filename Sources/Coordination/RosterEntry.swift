@@ -51,6 +51,8 @@ struct RosterEntry: Equatable, Sendable {
   /// What its latest progress says it holds.
   var reported: [TaskID] = []
   var running: TaskID?
+  /// Its silence was counted as a death.
+  var isMourned = false
   /// It declined a shard of so many bytes: its time is too short for that.
   var declinedByteCount: Int64?
   /// Merges of its own that were committed.

@@ -1,6 +1,6 @@
 // The workers that ever joined this run, in the order in which they came, so that every walk over
-// them is the same walk. Lost workers stay (they may come back); workers that left stay as a memory,
-// so that a late copy of their words does not raise them from the dead.
+// them is the same walk. Lost workers stay (they may come back); workers that left stay as a
+// memory, so that a late copy of their words does not raise them from the dead.
 //
 // Those with room for a task are listed by what they hold already: with a thousand workers nobody
 // looks at all of them for every message.
@@ -17,6 +17,8 @@ struct WorkerRoster: Equatable, Sendable {
   /// The list of `ready` that a slot is in.
   private var place: [Int?] = []
   private(set) var liveCount = 0
+  /// The most that ever lived at once.
+  private(set) var liveCountMax = 0
   /// Tasks that wait behind another, with all live workers.
   private(set) var waitingCount = 0
 
@@ -41,6 +43,7 @@ struct WorkerRoster: Equatable, Sendable {
     entries.append(entry)
     place.append(nil)
     if entry.isLive { liveCount += 1 }
+    liveCountMax = max(liveCountMax, liveCount)
     relist(slot)
     return slot
   }
@@ -51,6 +54,7 @@ struct WorkerRoster: Equatable, Sendable {
     let before = (entries[slot].isLive, entries[slot].waitingCount)
     let result = body(&entries[slot])
     liveCount += (entries[slot].isLive ? 1 : 0) - (before.0 ? 1 : 0)
+    liveCountMax = max(liveCountMax, liveCount)
     waitingCount += entries[slot].waitingCount - before.1
     relist(slot)
     return result

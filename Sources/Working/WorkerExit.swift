@@ -36,8 +36,8 @@ package enum WorkerExit: Equatable, Sendable {
     case .otherPlan:
       "the coordinator at this address now serves another merge; start this worker again"
     case .unsound(let reason):
-      "this machine does not compute as it must: \(reason); nothing is merged here: test its memory "
-        + "and processor"
+      "this machine does not compute as it must: \(reason); nothing is merged here: test its "
+        + "memory and processor"
     case .refused(let reason): "the coordinator refuses this worker: \(reason)"
     case .keyRefused:
       "the coordinator does not know this worker's key; add the line of worker.public to its "

@@ -9,6 +9,8 @@ extension WorkerMachine {
   struct Leaving: Equatable, Sendable {
     var exit: WorkerExit
     var since: Int64
+    /// When it was first asked to leave, for whatever reason.
+    var asked: Int64
     /// When it held nothing running any more.
     var idleSince: Int64?
     var goodbyeSince: Int64?
@@ -18,7 +20,7 @@ extension WorkerMachine {
   /// The coordinator needs nothing more: what runs is dropped, what is unsettled does not matter.
   mutating func dismissed(now: Int64) {
     if leaving?.exit == .dismissed { return }
-    leaving = Leaving(exit: .dismissed, since: now)
+    leaving = Leaving(exit: .dismissed, since: now, asked: leaving?.asked ?? now)
     prefetched = nil
     unsettled = []
     running?.isForgotten = true
@@ -32,7 +34,7 @@ extension WorkerMachine {
       if running != nil { halt() }
       return
     }
-    leaving = Leaving(exit: .stopped, since: now)
+    leaving = Leaving(exit: .stopped, since: now, asked: now)
     handBackPrefetched(now: now)
     if running?.assignment.kind == .readBack { halt() }
     report(now: now)
@@ -41,7 +43,7 @@ extension WorkerMachine {
   /// Takes the next step of leaving where it is due.
   mutating func leaveIfDone(now: Int64) {
     guard !isOver, var state = leaving else { return }
-    if now - state.since >= settings.departureMilliseconds { return exit(state.exit) }
+    if now - state.asked >= settings.departureMilliseconds { return exit(state.exit) }
     defer { if leaving != nil { leaving = state } }
     if let running {
       if state.exit == .dismissed {

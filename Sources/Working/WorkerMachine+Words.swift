@@ -18,14 +18,18 @@ extension WorkerMachine {
       dismissed(now: now)
     case .farewell: if leaving != nil, running == nil { exit(leaving?.exit ?? .dismissed) }
     case .assign, .settled, .cancel, .heartbeat:
-      guard envelope.epoch == epoch else {
-        // A later coordinator has taken over and does not know this worker.
-        if contact == .joined { contact = .joining }
-        if epoch > 0, now - (lastHello ?? 0) >= settings.helloMilliseconds { sayHello(now: now) }
-        return
-      }
+      guard envelope.epoch == epoch else { return meet(envelope.epoch, now: now) }
       hearFromOwn(message, now: now)
     }
+  }
+
+  /// A later coordinator has taken over and does not know this worker. The one before has had its
+  /// last word.
+  private mutating func meet(_ later: UInt64, now: Int64) {
+    let isKnown = epoch > 0
+    epoch = later
+    if contact == .joined { contact = .joining }
+    if isKnown, now - (lastHello ?? 0) >= settings.helloMilliseconds { sayHello(now: now) }
   }
 
   private mutating func welcomed(

@@ -37,7 +37,7 @@ package struct WorkerMachine: Sendable {
 
   let settings: WorkerSettings
   var contact = Contact.joining
-  /// The highest epoch heard of; 0 before the first welcome.
+  /// The highest epoch heard of; 0 before the first word.
   var epoch: UInt64 = 0
   var jobFolder: String?
   var planDigest: String?

@@ -157,8 +157,8 @@ struct AttemptHistoryTests {
     #expect(try story([]).task?.kind == .merge)
     #expect(try story([Merge.note(2, "left", nil, "a/1")]).ending == .left)
     #expect(try story([Merge.note(2, "lost", nil, "a/1", "dead")]).ending == .lost("dead"))
-    #expect(try story([Merge.note(2, "lost", id, "a/1", "no byte")]).ending == .lost("no byte"))
     #expect(try story([Merge.note(2, "handedBack", id, "a/1")]).ending == .handedBack)
+    #expect(try story([Merge.note(2, "declined", id, "a/1")]).ending == .declined)
     #expect(try story([Merge.note(2, "withdrawn", id, "a/1", "x")]).ending == .withdrawn("x"))
     #expect(try story([Merge.note(2, "lost", nil, "c/3", "dead")]).ending == nil)
     #expect(try story([], isRunning: false).ending == .cutOff)
@@ -218,8 +218,11 @@ struct AttemptHistoryTests {
     let endings: [(AttemptEnding, String, String)] = [
       (.committed, "committed", "committed"), (.matched, "matched", "read back the same"),
       (.failed("x"), "failed", "failed: x"),
+      (.agreed, "agreed", "made the same bytes"),
       (.handedBack, "handedBack", "handed back by the worker"),
+      (.declined, "declined", "declined: the worker's time ends first"),
       (.withdrawn("x"), "withdrawn", "withdrawn: x"), (.lost("x"), "lost", "worker lost: x"),
+      (.died("x"), "died", "worker died: x"),
       (.left, "left", "the worker left"), (.cutOff, "cutOff", "cut off when the coordinator ended"),
       (.setAside, "setAside", "committed, but its record was set aside later"),
     ]

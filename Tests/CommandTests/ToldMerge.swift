@@ -132,6 +132,30 @@ enum ToldMerge {
       ], committed: [commit(0, second)], isRunning: isRunning)
   }
 
+  /// Job 0 killed two workers, failed on another host, and was given up; n9 is drained; job 1 is
+  /// committed.
+  static func givenUp(isRunning: Bool = false) -> JobHistory {
+    let verdict = "model-00001-of-00002.safetensors failed on n3/9 (after 3 failures): no device"
+    return history(
+      [
+        note(0, "joined", nil, "n1/7"), note(0, "joined", nil, "n2/8"),
+        note(0, "joined", nil, "n3/9"),
+        note(0, "assigned", attempt(0), "n1/7", "merge"),
+        note(1, "lost", nil, "n1/7", "its process ended"),
+        note(1, "died", attempt(0), "n1/7", "with this merge running"),
+        note(1, "assigned", attempt(0, 2), "n2/8", "merge"),
+        note(17, "lost", nil, "n2/8", "no word for 15 s"),
+        note(17, "died", attempt(0, 2), "n2/8", "with this merge running"),
+        note(
+          17, "suspected", attempt(0, 2), "", "2 workers died with it; from now on it runs alone"),
+        note(17, "assigned", attempt(0, 3), "n3/9", "merge"),
+        note(18, "failed", attempt(0, 3), "n3/9", "no device"),
+        note(18, "drained", nil, "", "n9 gets no more work: test this machine"),
+        note(18, "quarantined", attempt(0, 0), "", verdict),
+        note(20, "ending", nil, "", "incomplete: 1 of 2 shards failed, 1 are committed and kept"),
+      ], committed: [commit(1, attempt(1))], isRunning: isRunning)
+  }
+
   static func status(_ history: JobHistory, seconds: Int64 = 12) -> JobStatus {
     JobStatus(history, output: "/out", manifest: nil, now: start + seconds * 1000)
   }

@@ -29,11 +29,8 @@ import Working
               endpoint: endpoint, serverKey: serverKey, keys: unsafe keys)
             let settings = WorkerSettings(
               host: "test", processID: 1_000_000 + number, threads: 1,
-              life: UInt64.random(in: .min ... .max))
-            exit = WorkerShell(
-              link: link, signals: nil, settings: settings, memoryByteCount: 64_000_000,
-              kernel: "any"
-            ).run()
+              memoryByteCount: 64_000_000, life: UInt64.random(in: 1 ... .max))
+            exit = WorkerShell(link: link, signals: nil, settings: settings, kernel: "any").run()
           } catch {
             exit = .refused(reason: error.sentence)
           }
@@ -50,7 +47,7 @@ import Working
 
   /// A whole run with so many workers, which are admitted unless said otherwise.
   func run(
-    _ merge: TinyMerge, workers count: Int, readsBack: Bool = true,
+    _ merge: TinyMerge, workers count: Int, readsBack: Bool = true, auditPercent: Int = 0,
     during: @escaping (CoordinatorShell, ProgressSnapshot) -> Void = { _, _ in }
   ) throws -> (CoordinationOutcome, [WorkerExit]) {
     let keys = KeyPair.generate()
@@ -60,17 +57,23 @@ import Working
     let link = try RouterLink(
       endpoint: endpoint, keys: serverKeys, allowList: AllowList([keys.publicKey: "local"]))
     let workers = Workers()
-    var options = CoordinatorShell.Options(publicKey: serverKeys.publicKey.text)
+    var options = CoordinatorShell.Options()
     options.readsBack = readsBack
+    options.auditPercent = auditPercent
+    let ledger = try merge.openLedger()
+    let disk = DiskThread(
+      DiskWork(
+        ledger: ledger, publication: merge.publication, jobs: merge.plan.jobs, overwrites: false))
     // The shell reports to a closure that speaks to the shell.
     var shell: CoordinatorShell?
     let made = CoordinatorShell(
-      plan: merge.plan, encoded: merge.encoded, ledger: try merge.openLedger(),
-      publication: merge.publication, link: link, signals: nil, options: options,
+      jobs: merge.facts(ledger), folder: ledger.folder, epoch: ledger.epoch,
+      planDigest: merge.encoded.digest.description, disk: disk, link: link, signals: nil,
+      options: options,
       report: { snapshot in if let shell { during(shell, snapshot) } })
     shell = made
     if count > 0 { workers.start(count, at: endpoint, serverKeys.publicKey, keys) }
-    let outcome = try made.run()
+    let outcome = made.run()
     shell = nil
     return (outcome, count > 0 ? workers.wait() : [])
   }
@@ -110,6 +113,25 @@ import Working
     #expect(history.committed.values.allSatisfy { $0.readBackBy.isEmpty })
   }
 
+  @Test func `audited shards are made twice and published once`() throws {
+    let merge = try TinyMerge()
+    let (outcome, _) = try run(merge, workers: 2, auditPercent: 100)
+    guard case .finished(let summary) = outcome else {
+      Issue.record("\(outcome)")
+      return
+    }
+    #expect(summary.retries == 0)
+    try check(merge)
+    let history = try JobHistory.read(merge.folder)
+    for job in 0..<4 {
+      let merged = history.journal.filter { $0.kind == "merged" && $0.attempt?.job == job }
+      #expect(Set(merged.map(\.text)).count == 1)
+      #expect(Set(merged.map(\.worker)).count == 2)
+    }
+    let left = try Folder.list(merge.folder.attempts)
+    #expect(left.allSatisfy { $0.hasSuffix(".json") } && left.count == 4)
+  }
+
   @Test func `the history says who read each shard back`() throws {
     let merge = try TinyMerge()
     _ = try run(merge, workers: 2)
@@ -132,6 +154,7 @@ import Working
       Issue.record("\(first)")
       return
     }
+    #expect(reasons.first?.hasPrefix("incomplete: 3 of 4 shards failed, 1 are committed") == true)
     #expect(reasons.first?.contains(adapter) == true)
     let commit = try JobHistory.read(merge.folder).committed[0]
     #expect(commit != nil)
@@ -154,7 +177,9 @@ import Working
       Issue.record("\(outcome)")
       return
     }
-    #expect(reasons.first?.contains("layer.") == true)
+    #expect(reasons.count == 1)
+    #expect(reasons.first?.hasPrefix("incomplete: 3 of 4 shards failed, 1 are committed") == true)
+    for job in 1...3 { #expect(reasons.first?.contains("layer.\(job).") == true) }
     #expect(exits == [.dismissed, .dismissed])
     #expect(try FileStatus.of(merge.output) == nil)
   }

@@ -73,8 +73,10 @@ import Testing
     var play = Rehearsal([10, 10])
     play.join("a", credit: 1)
     play.on(.stop(reason: "stopped by SIGINT"))
-    #expect(play.say("a", .credit(count: 2)).given(to: "a").isEmpty)
-    #expect(play.merged("a", play.attempt(0)).said(to: "a") == [.settled(.merge, play.attempt(0))])
+    #expect(play.report("a", credit: 2).given(to: "a").isEmpty)
+    let late = play.merged("a", play.attempt(0))
+    #expect(late.said(to: "a") == [.settled(.merge(play.attempt(0)))])
+    #expect(late.count == 1)
   }
 
   @Test func `a stop waits for a commit that is under way`() {
@@ -95,82 +97,92 @@ import Testing
     #expect(play.on(.published).end == .finished)
   }
 
-  @Test func `a final failure lets running work finish and gives out no merge`() {
+  // MARK: Failures
+
+  /// `a` is the only worker and finds a fault in job 0 twice.
+  func giveUp(_ play: inout Rehearsal) -> [Rehearsal.Directive] {
+    play.failed("a", play.attempt(0), "weight x is not finite", .input, credit: 1)
+      + play.failed("a", play.attempt(0, 2), "weight x is not finite", .input, credit: 1)
+  }
+
+  @Test func `a failed job does not end the run: the rest is done before it fails`() {
+    var play = Rehearsal([30, 20], readsBack: false)
+    play.join("a", credit: 1)
+    let failure = giveUp(&play)
+    #expect(failure.notes(.ending).isEmpty)
+    #expect(failure.given(to: "a").last == .merge(play.attempt(1)))
+    play.mergedWell("a", play.attempt(1))
+    let last = play.on(.committed(play.attempt(1)))
+    #expect(!last.contains(.publish))
+    #expect(last.said(to: "a") == [.dismiss])
+    #expect(
+      play.say("a", .goodbye).end
+        == .failed(reasons: [
+          "incomplete: 1 of 2 shards failed, 1 are committed and kept: shard-0 failed on a/97: "
+            + "weight x is not finite"
+        ]))
+    #expect(play.machine.snapshot.jobsDone == 1)
+    #expect(play.machine.snapshot.jobsFailed == 1)
+  }
+
+  @Test func `all failed jobs are told in one sentence`() {
+    var play = Rehearsal([20, 10])
+    play.join("a", credit: 1)
+    for job in 0..<2 {
+      for number in 1...2 {
+        play.failed("a", play.attempt(job, number), "fault \(job)", .input, credit: 1)
+      }
+    }
+    #expect(
+      play.say("a", .goodbye).end
+        == .failed(reasons: [
+          "incomplete: 2 of 2 shards failed, 0 are committed and kept: shard-0 failed on a/97: "
+            + "fault 0; shard-1 failed on a/97: fault 1"
+        ]))
+  }
+
+  @Test func `what fails the run lets running work finish and gives out no merge`() {
     var play = Rehearsal([30, 20, 10, 5])
     play.join("a", credit: 1)
     play.join("b", credit: 2)
-    play.say(
-      "b",
-      .progress(running: play.attempt(1), byteCount: 0, held: [play.attempt(1), play.attempt(2)]))
-    let failure = play.failed("a", play.attempt(0), "weight x is not finite", isFinal: true)
+    play.report("b")
+    play.mergedWell("a", play.attempt(0))
+    play.join("c", credit: 1)
+    play.read("c", play.attempt(0))
+    let failure = play.on(
+      .commitFailed(play.attempt(0), reason: "the record is read-only", noSpace: false))
     // What waits is taken back, what runs is not.
-    #expect(failure.said(to: "b") == [.cancel(.merge, play.attempt(2))])
+    #expect(failure.cancelled(for: "b") == [.merge(play.attempt(2))])
     #expect(failure.end == nil)
-    play.say("b", .progress(running: play.attempt(1), byteCount: 0, held: [play.attempt(1)]))
-    #expect(play.say("a", .credit(count: 1)).given(to: "a").isEmpty)
+    #expect(play.report("a", credit: 1).given(to: "a").isEmpty)
     // Its shard is read back and committed all the same.
     play.merged("b", play.attempt(1))
     #expect(play.on(.checked(play.attempt(1))).given(to: "a") == [.readBack(play.attempt(1))])
     #expect(play.read("a", play.attempt(1)).commits == [play.attempt(1)])
     let last = play.on(.committed(play.attempt(1)))
-    #expect(last.said(to: "a") == [.dismiss] && last.said(to: "b") == [.dismiss])
-    play.say("a", .goodbye)
-    #expect(
-      play.say("b", .goodbye).end
-        == .failed(reasons: ["shard-0 failed on a/97: weight x is not finite"]))
+    for name in ["a", "b", "c"] {
+      #expect(last.said(to: name) == [.dismiss])
+      let directives = play.say(name, .goodbye)
+      #expect((directives.end == nil) == (name != "c"))
+    }
     #expect(play.machine.snapshot.jobsDone == 1)
   }
 
-  @Test func `further failures are added to the first`() {
-    var play = Rehearsal([20, 10])
-    play.join("a", credit: 1)
-    play.join("b", credit: 1)
-    for (name, job) in [("a", 0), ("b", 1)] {
-      play.say(
-        name,
-        .progress(running: play.attempt(job), byteCount: 0, held: [play.attempt(job)]))
-    }
-    play.failed("a", play.attempt(0), "one", isFinal: true)
-    play.failed("b", play.attempt(1), "two", isFinal: true)
-    play.say("a", .goodbye)
-    #expect(
-      play.say("b", .goodbye).end
-        == .failed(reasons: ["shard-0 failed on a/97: one", "shard-1 failed on b/98: two"]))
-  }
-
-  @Test func `a full disk stops the run cleanly`() {
-    var play = Rehearsal([10, 10])
-    play.join("a", credit: 1)
-    let directives = play.failed("a", play.attempt(0), "no space left", noSpace: true)
-    #expect(directives.said(to: "a") == [.settled(.merge, play.attempt(0)), .dismiss])
-    #expect(play.say("a", .goodbye).end == .stopped(reason: "no space left"))
-  }
-
-  @Test func `a commit without space stops the run, another failed commit fails it`() {
-    for noSpace in [true, false] {
-      var play = Rehearsal([10, 10], readsBack: false)
-      play.join("a", credit: 1)
-      play.merged("a", play.attempt(0))
-      play.on(.checked(play.attempt(0)))
-      play.on(.commitFailed(play.attempt(0), reason: "bad disk", noSpace: noSpace))
-      let end = play.say("a", .goodbye).end
-      #expect(end == (noSpace ? .stopped(reason: "bad disk") : .failed(reasons: ["bad disk"])))
-    }
-  }
+  // MARK: Nobody left
 
   @Test func `a run whose workers are all gone for good fails`() {
     var play = Rehearsal([10])
     play.join("a", credit: 1)
     #expect(play.on(.noMoreWorkers(reason: "all workers ended")).end == nil)
     #expect(
-      play.on(.workerGone(host: "a", processID: 97)).end == .failed(reasons: ["all workers ended"]))
+      play.dies("a").end == .failed(reasons: ["all workers ended"]))
   }
 
   @Test func `the last commit still counts when its worker is gone for good`() {
     var play = Rehearsal([10], readsBack: false)
     play.join("a", credit: 1)
     play.merged("a", play.attempt(0))
-    play.on(.workerGone(host: "a", processID: 97))
+    play.dies("a")
     play.on(.noMoreWorkers(reason: "all workers ended"))
     play.on(.checked(play.attempt(0)))
     #expect(play.on(.committed(play.attempt(0))).contains(.publish))
@@ -184,14 +196,12 @@ import Testing
           jobsDone: 1, jobsTotal: 3, bytesDone: 7, bytesTotal: 157, workers: 0,
           phase: "waiting for workers"))
     play.join("a", credit: 2)
-    play.say(
-      "a",
-      .progress(running: play.attempt(0), byteCount: 30, held: [play.attempt(0), play.attempt(1)]))
+    play.report("a", 30)
     #expect(play.machine.snapshot.bytesDone == 37)
     // It never goes back, and never beyond the shard.
-    play.say("a", .progress(running: play.attempt(0), byteCount: 20, held: [play.attempt(0)]))
+    play.report("a", 20)
     #expect(play.machine.snapshot.bytesDone == 37)
-    play.say("a", .progress(running: play.attempt(0), byteCount: 999, held: [play.attempt(0)]))
+    play.report("a", 999)
     #expect(play.machine.snapshot.bytesDone == 107)
     play.merged("a", play.attempt(0))
     #expect(play.machine.snapshot.bytesDone == 107)

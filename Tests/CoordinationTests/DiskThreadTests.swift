@@ -23,7 +23,8 @@ import Testing
     merge = try TinyMerge(jobs: 2)
     ledger = try merge.openLedger()
     disk = DiskThread(
-      ledger: ledger, publication: merge.publication, jobs: merge.plan.jobs, overwrites: false)
+      DiskWork(
+        ledger: ledger, publication: merge.publication, jobs: merge.plan.jobs, overwrites: false))
     attempt = AttemptID(job: 0, epoch: ledger.epoch, attempt: 1)
     let start = Int(merge.encoded.slices[0].offset)
     let bytes = merge.encoded.bytes[start..<start + Int(merge.encoded.slices[0].byteCount)]
@@ -131,6 +132,49 @@ import Testing
             + "\(first.digest) by n9/9, \(record.digest) by n1/77; one of these machines computes "
             + "or stores wrongly: test both, then begin anew with --restart", noSpace: false)
       ])
+  }
+
+  @Test func `a commit that is taken back leaves its record as evidence and no shard`() throws {
+    _ = try check(record.encode())
+    disk.commit(attempt, readBackBy: "n2/78")
+    _ = answers()
+    disk.revoke(0)
+    #expect(answers() == [.revoked(job: 0)])
+    #expect(ledger.committed.isEmpty)
+    #expect(try FileStatus.of(ledger.folder.published(merge.plan.jobs[0].shardName)) == nil)
+    #expect(try Folder.list(ledger.folder.commits) == ["00000.bad-1.json"])
+  }
+
+  @Test func `a commit that is not there cannot be taken back`() throws {
+    disk.revoke(0)
+    guard case .revokeFailed(0, let reason)? = answers().first else {
+      Issue.record("revoked nothing")
+      return
+    }
+    #expect(reason.contains(ledger.folder.commits))
+  }
+
+  @Test func `a coordinator that was taken over commits, revokes and publishes nothing`() throws {
+    _ = try check(record.encode())
+    let later = try merge.takeOver()
+    let reason =
+      "coordinator \(later.epoch) has taken over \(ledger.folder.path) from this one, "
+      + "coordinator \(ledger.epoch); this one stops"
+    disk.commit(attempt, readBackBy: "n2/78")
+    #expect(answers() == [.superseded(reason: reason)])
+    disk.publish()
+    #expect(answers() == [.superseded(reason: reason)])
+    disk.beat()
+    // A beat has a queue of its own.
+    while disk.answers.wakeUp.descriptor >= 0 {
+      let events = answers()
+      if events.isEmpty {
+        Host.pause(milliseconds: 10)
+        continue
+      }
+      #expect(events == [.superseded(reason: reason)])
+      break
+    }
   }
 
   @Test func `a discarded attempt leaves no files`() throws {

@@ -1,5 +1,6 @@
 // A merge small enough to make by hand: a base of four matrices and an adapter for three of them,
 // cut into jobs of one tensor each.
+import Coordination
 import Kernels
 import Ledger
 import Merging
@@ -100,6 +101,23 @@ struct TinyMerge {
 
   func openLedger() throws -> JobLedger {
     try JobLedger.open(folder, plan: plan, encoded: encoded, watchMilliseconds: 0)
+  }
+
+  /// Another coordinator takes the job over.
+  func takeOver() throws -> JobLedger {
+    try JobLedger.open(
+      folder, plan: plan, encoded: encoded, takesOver: true, keepsAttempts: true,
+      watchMilliseconds: 0)
+  }
+
+  /// The jobs as they are handed out.
+  func facts(_ ledger: JobLedger) -> [JobFacts] {
+    zip(plan.jobs, encoded.slices).map { job, slice in
+      JobFacts(
+        id: job.id, shardName: job.shardName, byteCount: job.byteCount, slice: slice,
+        isCommitted: ledger.committed[job.id] != nil,
+        orphans: ledger.orphans.filter { $0.job == job.id })
+    }
   }
 
   /// The shards as one process makes them, with no network.

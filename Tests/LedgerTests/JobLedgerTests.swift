@@ -45,7 +45,8 @@ struct JobLedgerTests {
     let error = #expect(throws: LedgerError.self) { _ = try merge.open() }
     #expect(
       error?.sentence == "a coordinator is at work on \(merge.folder.path) already: process "
-        + "\(Host.processID) on \(Host.name); wait for it, or stop it first")
+        + "\(Host.processID) on \(Host.name); wait for it, stop it first, or take its place with --takeover"
+    )
     #expect(first.epoch == 1)
   }
 
@@ -66,7 +67,7 @@ struct JobLedgerTests {
     other.stop()
     #expect(
       error?.sentence == "a coordinator is at work on \(merge.folder.path) already: process 9 "
-        + "on far; wait for it, or stop it first")
+        + "on far; wait for it, stop it first, or take its place with --takeover")
     #expect(try !merge.exists(merge.folder.plan))
     // Once it is silent, its job is taken over.
     #expect(try merge.open().epoch == 5)
@@ -223,8 +224,9 @@ struct JobLedgerTests {
       try ledger.commit(merge.commitRecord(0))
     }
     #expect(
-      error?.sentence == "coordinator 1 of \(merge.folder.path) was taken for dead and "
-        + "coordinator 2 has taken over; this one stops")
+      error?.sentence
+        == "coordinator 2 has taken over \(merge.folder.path) from this one, coordinator 1; "
+        + "this one stops")
   }
 
   @Test func `a full disk is known as such`() {

@@ -7,17 +7,24 @@ private let attempt = AttemptID(job: 12, epoch: 3, attempt: 1)
 private let other = AttemptID(job: 4_000_000_000, epoch: .max, attempt: 4_294_967_295)
 private let slice = PlanSlice(offset: 1 << 40, byteCount: 60_000_000, digest: "xxh3:00ff")
 
+private let merge = TaskID(.merge, attempt)
+private let reading = TaskID(.readBack, other)
+
 private let workerMessages: [WorkerMessage] = [
-  .hello(host: "node-1", processID: 4711, threads: 64, running: [attempt, other]),
-  .hello(host: "", processID: 0, threads: 1, running: []),
-  .credit(count: 2),
-  .progress(running: attempt, byteCount: .max, held: [attempt, other]),
-  .progress(running: nil, byteCount: 0, held: []),
-  .result(.merge, attempt, .merged(byteCount: 5, digest: "xxh3:aa", recordDigest: "xxh3:bb")),
-  .result(.readBack, other, .readBack(byteCount: 0, digest: "sha256:cc")),
-  .result(.merge, attempt, .failed(reason: "größer als 1 µm", isFinal: true, noSpace: false)),
-  .result(.merge, attempt, .failed(reason: "", isFinal: false, noSpace: true)),
-  .result(.readBack, attempt, .handedBack),
+  .hello(
+    Introduction(
+      host: "node-1", processID: 4711, threads: 64, memoryByteCount: .max, planDigest: "xxh3:01"),
+    held: [merge, reading]),
+  .hello(Introduction(host: "", processID: 0, threads: 1, memoryByteCount: 0), held: []),
+  .progress(running: merge, byteCount: .max, held: [merge, reading], credit: 0),
+  .progress(running: nil, byteCount: 0, held: [], credit: 2),
+  .result(merge, .merged(byteCount: 5, digest: "xxh3:aa", recordDigest: "xxh3:bb"), credit: 1),
+  .result(reading, .readBack(byteCount: 0, digest: "sha256:cc"), credit: 2),
+  .result(merge, .failed(TaskFailure(.input, "größer als 1 µm")), credit: 0),
+  .result(merge, .failed(TaskFailure(.storage, "")), credit: 0),
+  .result(reading, .failed(TaskFailure(.noSpace, "full")), credit: 0),
+  .result(reading, .handedBack, credit: 0),
+  .result(merge, .declined, credit: 1),
   .goodbye,
 ]
 
@@ -26,10 +33,10 @@ private let coordinatorMessages: [CoordinatorMessage] = [
     jobFolder: "/data/a b\tc\n/out.shardweld", planDigest: "xxh3:01", heartbeatMilliseconds: 2000,
     leaseMilliseconds: 15_000),
   .refuse(reason: "the plan changed"),
-  .assign(.merge(attempt, slice)),
+  .assign(.merge(attempt, slice, byteCount: 5_000_000_000)),
   .assign(.readBack(other)),
-  .settled(.merge, attempt),
-  .cancel(.readBack, other),
+  .settled(merge),
+  .cancel(reading),
   .heartbeat,
   .dismiss,
   .farewell,
@@ -73,7 +80,7 @@ private func message(kind: UInt8, _ body: [UInt8]) -> [UInt8] {
 @Test func `a heartbeat has the bytes that the codec's file shows`() {
   let bytes = MessageCodec.encode(
     CoordinatorMessage.heartbeat, Envelope(epoch: 3, session: 5, sequence: 7))
-  var expected: [UInt8] = [0x53, 0x57, 0x4D, 0x01, 0x86]
+  var expected: [UInt8] = [0x53, 0x57, 0x4D, 0x02, 0x86]
   for number in [3, 5, 7] as [UInt8] { expected += [number, 0, 0, 0, 0, 0, 0, 0] }
   #expect(bytes == expected)
 }
@@ -133,10 +140,11 @@ func `a hundred thousand random inputs are refused or encode to themselves`(seed
 }
 
 @Test func `a message that ends early is refused with the field`() {
-  let bytes = Array(MessageCodec.encode(.credit(count: 1), envelope).dropLast())
+  let report = WorkerMessage.progress(running: nil, byteCount: 0, held: [], credit: 1)
+  let bytes = Array(MessageCodec.encode(report, envelope).dropLast())
   #expect(
     sentence(bytes)
-      == "the message ends in its field 'credit': 4 bytes expected at offset 29, 3 found")
+      == "the message ends in its field 'credit': 4 bytes expected at offset 42, 3 found")
 }
 
 @Test func `bytes of somebody else are refused`() {
@@ -150,7 +158,7 @@ func `a hundred thousand random inputs are refused or encode to themselves`(seed
   bytes[3] = 9
   #expect(
     sentence(bytes)
-      == "the peer speaks version 9 of the messages, this is version 1; "
+      == "the peer speaks version 9 of the messages, this is version 2; "
       + "run the same shardweld on all hosts")
 }
 
@@ -165,16 +173,18 @@ func `a hundred thousand random inputs are refused or encode to themselves`(seed
 }
 
 @Test func `a list over its limit is refused before it is read`() {
-  let body: [UInt8] = [0, 0, 0, 0] + [1, 0, 0, 0] + [1, 0, 0, 0] + [255, 255, 255, 255]
+  // An empty host, two numbers, memory, and an empty plan's digest before it.
+  let body = [UInt8](repeating: 0, count: 24) + [255, 255, 255, 255]
   #expect(
     sentence(message(kind: 1, body))
-      == "the message's field 'running' is too long: at most 2048 expected, 4294967295 found")
+      == "the message's field 'held' is too long: at most 2048 expected, 4294967295 found")
 }
 
 @Test func `the longest list and the longest text fit a message together`() throws {
+  let text = String(repeating: "h", count: 4096)
   let message = WorkerMessage.hello(
-    host: String(repeating: "h", count: 4096), processID: 1, threads: 1,
-    running: Array(repeating: other, count: 2048))
+    Introduction(host: text, processID: 1, threads: 1, memoryByteCount: 1, planDigest: text),
+    held: Array(repeating: reading, count: 2048))
   let bytes = MessageCodec.encode(message, envelope)
   #expect(bytes.count <= MessageCodec.byteCountMax)
   #expect(try MessageCodec.decodeWorker(bytes).0 == message)
@@ -183,20 +193,24 @@ func `a hundred thousand random inputs are refused or encode to themselves`(seed
 @Test func `a size that no file has is refused`() {
   let body: [UInt8] = [0] + [UInt8](repeating: 255, count: 8) + [0, 0, 0, 0]
   #expect(
-    sentence(message(kind: 3, body))
+    sentence(message(kind: 2, body))
       == "the message's field 'bytes done' cannot have the value 18446744073709551615")
 }
 
 @Test func `a flag that is neither yes nor no is refused`() {
   #expect(
-    sentence(message(kind: 3, [2])) == "the message's field 'running' cannot have the value 2")
+    sentence(message(kind: 2, [2])) == "the message's field 'running' cannot have the value 2")
 }
 
-@Test func `a task and an outcome that do not exist are refused`() {
-  #expect(sentence(message(kind: 4, [2])) == "the message's field 'task' cannot have the value 2")
-  let result = [0] + [UInt8](repeating: 0, count: 16) + [9]
+@Test func `a task, an outcome and a cause that do not exist are refused`() {
+  #expect(sentence(message(kind: 3, [2])) == "the message's field 'task' cannot have the value 2")
+  let result = [0] + [UInt8](repeating: 0, count: 16)
   #expect(
-    sentence(message(kind: 4, result)) == "the message's field 'outcome' cannot have the value 9")
+    sentence(message(kind: 3, result + [9]))
+      == "the message's field 'outcome' cannot have the value 9")
+  #expect(
+    sentence(message(kind: 3, result + [2, 3]))
+      == "the message's field 'cause' cannot have the value 3")
 }
 
 @Test(arguments: [[0xFF], [0x1B], [0x00], [0xC2, 0x9B]] as [[UInt8]])
@@ -221,13 +235,13 @@ func `text that is not UTF-8 or could steer a terminal is refused`(text: [UInt8]
 
 @Test func `prose is cleaned and cut to its limit at a whole character`() throws {
   let reason = "bad\u{1B}[2J\nname " + String(repeating: "ä", count: 4096)
-  let sent = WorkerMessage.result(
-    .merge, attempt, .failed(reason: reason, isFinal: true, noSpace: false))
+  let sent = WorkerMessage.result(merge, .failed(TaskFailure(.input, reason)), credit: 0)
   let bytes = MessageCodec.encode(sent, envelope)
-  guard case .result(_, _, .failed(let back, _, _)) = try MessageCodec.decodeWorker(bytes).0 else {
+  guard case .result(_, .failed(let failure), _) = try MessageCodec.decodeWorker(bytes).0 else {
     Issue.record("another message came back")
     return
   }
+  let back = failure.reason
   #expect(back.hasPrefix("bad [2J name ää"))
   #expect(back.utf8.count == 4095)
 }

@@ -52,16 +52,16 @@ import Testing
     if stopped { stop.raise() }
     thread.start(assignment, in: folder, stop: stop)
     thread.rest(milliseconds: 30_000)
-    for case .ended(_, _, let outcome) in thread.events.takeAll() { return outcome }
+    for case .ended(_, let outcome) in thread.events.takeAll() { return outcome }
     return nil
   }
 
   func failure(_ sentence: String) -> Outcome {
-    .failed(reason: sentence, isFinal: false, noSpace: false)
+    .failed(TaskFailure(.storage, sentence))
   }
 
   @Test func `a merge leaves a shard and a record that say the same`() throws {
-    let outcome = run(.merge(attempt, encoded.slices[0]))
+    let outcome = run(.merge(attempt, encoded.slices[0], byteCount: 1))
     let bytes = try WholeFile.read(folder.record(attempt))
     let record = try AttemptRecord.decode(bytes)
     #expect(
@@ -77,7 +77,7 @@ import Testing
   }
 
   @Test func `a task told to stop is handed back and leaves no shard`() throws {
-    #expect(run(.merge(attempt, encoded.slices[0]), stopped: true) == .handedBack)
+    #expect(run(.merge(attempt, encoded.slices[0], byteCount: 1), stopped: true) == .handedBack)
     #expect(try FileStatus.of(folder.shard(attempt)) == nil)
   }
 
@@ -86,7 +86,7 @@ import Testing
     let found = slice.digest
     slice.digest = "xxh3:other"
     #expect(
-      run(.merge(attempt, slice))
+      run(.merge(attempt, slice, byteCount: 1))
         == failure(
           "\(folder.plan) is not the plan that was made: xxh3:other expected, \(found) found; "
             + "does this host see the same folder?"))
@@ -95,7 +95,7 @@ import Testing
   @Test func `a part beyond the plan's end is refused`() {
     let slice = PlanSlice(offset: Int64.max - 1, byteCount: 10, digest: "xxh3:x")
     #expect(
-      run(.merge(attempt, slice))
+      run(.merge(attempt, slice, byteCount: 1))
         == failure(
           "\(folder.plan) ends early: 10 bytes expected at offset \(Int64.max - 1), 0 found; "
             + "the file is truncated or changed while it was read"))
@@ -105,7 +105,7 @@ import Testing
     let slice = PlanSlice(offset: 0, byteCount: 1 << 40, digest: "xxh3:x")
     let size = encoded.bytes.count
     #expect(
-      run(.merge(attempt, slice))
+      run(.merge(attempt, slice, byteCount: 1))
         == failure(
           "\(folder.plan) ends early: \(1 << 40) bytes expected at offset 0, \(size) found; "
             + "the file is truncated or changed while it was read"))
@@ -114,33 +114,36 @@ import Testing
   @Test func `a part that describes another job is refused`() {
     let other = AttemptID(job: 3, epoch: 1, attempt: 1)
     #expect(
-      run(.merge(other, encoded.slices[0]))
+      run(.merge(other, encoded.slices[0], byteCount: 1))
         == failure("\(folder.plan) has job 0 where job 3 is expected"))
   }
 
   @Test func `a part that is no job is refused`() {
     let digest = Digest.xxh3(Array(encoded.bytes[..<1])).description
-    let outcome = run(.merge(attempt, PlanSlice(offset: 0, byteCount: 1, digest: digest)))
-    guard case .failed(let reason, false, false)? = outcome else {
+    let outcome = run(
+      .merge(attempt, PlanSlice(offset: 0, byteCount: 1, digest: digest), byteCount: 1))
+    guard case .failed(let failure)? = outcome else {
       Issue.record("\(String(describing: outcome))")
       return
     }
-    #expect(reason.hasPrefix("\(folder.plan) is damaged: "))
+    #expect(failure.cause == .storage)
+    #expect(failure.reason.hasPrefix("\(folder.plan) is damaged: "))
   }
 
-  @Test func `an input that changed fails for good`() throws {
+  @Test func `an input that changed is the inputs' fault`() throws {
     try scratch.write("base.safetensors", [UInt8](repeating: 0, count: 9))
-    guard case .failed(_, isFinal: true, noSpace: false)? = run(.merge(attempt, encoded.slices[0]))
-    else {
+    guard case .failed(let failure)? = run(.merge(attempt, encoded.slices[0], byteCount: 1)) else {
       Issue.record("a changed input was merged")
       return
     }
+    #expect(failure.cause == .input)
   }
 
   @Test func `an attempt that is there already is not overwritten`() throws {
     try scratch.write("job/attempt/\(attempt).safetensors", "mine")
     #expect(
-      run(.merge(attempt, encoded.slices[0])) == failure("\(folder.shard(attempt)) exists already"))
+      run(.merge(attempt, encoded.slices[0], byteCount: 1))
+        == failure("\(folder.shard(attempt)) exists already"))
     #expect(try WholeFile.read(folder.shard(attempt)) == Array("mine".utf8))
   }
 
@@ -150,11 +153,11 @@ import Testing
         == failure("cannot open \(folder.record(attempt)): No such file or directory"))
   }
 
-  @Test func `errors say what no other worker could do better, and what is full`() {
+  @Test func `errors say whose fault they are, and what is full`() {
     let full = StorageError.noSpace(path: "/a", neededByteCount: 5)
-    #expect(WorkingError.storage(full).noSpace && !WorkingError.storage(full).isFinal)
-    #expect(WorkingError.merging(.storage(full)).noSpace)
-    #expect(!WorkingError.noDigest(path: "/a").noSpace)
+    #expect(WorkingError.storage(full).cause == .noSpace)
+    #expect(WorkingError.merging(.storage(full)).cause == .noSpace)
+    #expect(WorkingError.noDigest(path: "/a").cause == .storage)
     #expect(WorkingError.noDigest(path: "/a").sentence == "/a names no digest of its shard")
   }
 }

@@ -11,9 +11,19 @@ struct Rehearsal {
   var epoch: UInt64 = 3
   private var sequence: UInt64 = 0
 
-  init() {
+  /// `deadline`: when the process will be ended from outside.
+  init(deadline: Int64? = nil) {
     machine = WorkerMachine(
-      settings: WorkerSettings(host: "n1", processID: 77, threads: 2, life: 42), now: 0)
+      settings: WorkerSettings(
+        host: "n1", processID: 77, threads: 2, memoryByteCount: 256_000_000, life: 42,
+        deadline: deadline), now: 0)
+  }
+
+  /// A worker that was welcomed.
+  static func joined(deadline: Int64? = nil) -> Rehearsal {
+    var play = Rehearsal(deadline: deadline)
+    play.welcome()
+    return play
   }
 
   static let slice = PlanSlice(offset: 5, byteCount: 6, digest: "xxh3:slice")
@@ -22,8 +32,13 @@ struct Rehearsal {
     AttemptID(job: job, epoch: epoch, attempt: number)
   }
 
-  func merge(_ job: Int, _ number: Int = 1) -> Assignment {
-    .merge(attempt(job, number), Self.slice)
+  func merge(_ job: Int, _ number: Int = 1, byteCount: Int64 = 10) -> Assignment {
+    .merge(attempt(job, number), Self.slice, byteCount: byteCount)
+  }
+
+  func introduction(planDigest: String = "") -> Introduction {
+    Introduction(
+      host: "n1", processID: 77, threads: 2, memoryByteCount: 256_000_000, planDigest: planDigest)
   }
 
   @discardableResult
@@ -48,16 +63,19 @@ struct Rehearsal {
   }
 
   @discardableResult
+  mutating func assign(_ assignment: Assignment) -> [Directive] { hear(.assign(assignment)) }
+
+  /// The merge thread is done with the running task.
+  @discardableResult
   mutating func end(
     _ assignment: Assignment, _ outcome: Outcome = .handedBack
   ) -> [Directive] {
-    on(.ended(assignment.kind, assignment.attempt, outcome))
+    on(.ended(assignment.task, outcome))
   }
 
   @discardableResult
-  mutating func tick(after milliseconds: Int64) -> [Directive] {
-    now += milliseconds
-    return on(.tick)
+  mutating func advance(_ assignment: Assignment, to byteCount: Int64) -> [Directive] {
+    on(.advanced(assignment.task, byteCount: byteCount))
   }
 
   /// Lets time pass in steps of 100 ms, with or without words from the coordinator.
@@ -77,6 +95,13 @@ extension Outcome {
   static let good = Outcome.merged(byteCount: 10, digest: "xxh3:good", recordDigest: "xxh3:record")
 }
 
+extension WorkerMessage {
+  /// A worker that holds nothing.
+  static func idle(credit: Int) -> WorkerMessage {
+    .progress(running: nil, byteCount: 0, held: [], credit: credit)
+  }
+}
+
 extension [WorkerMachine.Directive] {
   /// What is said, in order.
   var said: [WorkerMessage] {
@@ -85,11 +110,18 @@ extension [WorkerMachine.Directive] {
 
   var hellos: Int { said.count { if case .hello = $0 { true } else { false } } }
   var goodbyes: Int { said.count { $0 == .goodbye } }
+  /// How many more tasks are asked for, in order.
   var credits: [Int] {
-    said.compactMap { if case .credit(let count) = $0 { count } else { nil } }
+    said.compactMap { message in
+      switch message {
+      case .progress(_, _, _, let credit), .result(_, _, let credit): credit
+      case .hello, .goodbye: nil
+      }
+    }
   }
-  var results: [WorkerMessage] {
-    said.filter { if case .result = $0 { true } else { false } }
+  /// What is told of the ends of tasks, in order.
+  var results: [Outcome] {
+    said.compactMap { if case .result(_, let outcome, _) = $0 { outcome } else { nil } }
   }
   var started: [Assignment] {
     compactMap { if case .start(let assignment, _) = $0 { assignment } else { nil } }

@@ -14,6 +14,11 @@ import Working
         .otherPlan, 75,
         "the coordinator at this address now serves another merge; start this worker again"
       ),
+      (
+        .unsound(reason: "1 + 1 is 3"), 78,
+        "this machine does not compute as it must: 1 + 1 is 3; nothing is merged here: test its "
+          + "memory and processor"
+      ),
       (.refused(reason: "no room"), 78, "the coordinator refuses this worker: no room"),
       (
         .keyRefused, 78,

@@ -13,11 +13,18 @@ struct AttemptHistory: Equatable, Sendable {
 
   /// Attempts that a worker was given, to be ended where it is lost.
   private var held: [String: [AttemptID]] = [:]
+  /// Attempts that ended with their worker, by worker, for as long as it says no word.
+  private var deaths: [String: [AttemptID]] = [:]
+  /// Attempts that the newest coordinator gave out or adopted.
+  private var current: Set<AttemptID> = []
 
   init(_ history: JobHistory) {
     var live: Set<String> = []
     for (index, entry) in history.journal.enumerated() {
-      if index == history.currentStart { live = [] }
+      if index == history.currentStart {
+        live = []
+        current = []
+      }
       guard let kind = CoordinatorMachine.Note.Kind(rawValue: entry.kind) else { continue }
       if let id = entry.attempt {
         guard history.plan.jobs.indices.contains(id.job) else { continue }
@@ -25,7 +32,11 @@ struct AttemptHistory: Equatable, Sendable {
       }
       guard !entry.worker.isEmpty else { continue }
       switch kind {
-      case .joined, .assigned, .adopted, .merged, .readBack, .back: live.insert(entry.worker)
+      case .back:
+        if entry.attempt == nil { acquit(entry.worker) }
+        live.insert(entry.worker)
+      case .joined, .assigned, .adopted, .merged, .readBack: live.insert(entry.worker)
+      case .away: live.remove(entry.worker)
       case .lost, .barred:
         leave(entry, .lost(entry.text))
         live.remove(entry.worker)
@@ -41,8 +52,12 @@ struct AttemptHistory: Equatable, Sendable {
 
   /// Tries at all jobs together.
   var attemptCount: Int { attempts.values.reduce(0) { $0 + $1.count } }
-  /// Tries beyond each job's first.
-  var retryCount: Int { attempts.values.reduce(0) { $0 + max(0, $1.count - 1) } }
+  /// Tries that followed one that failed or was lost.
+  var retryCount: Int {
+    attempts.values.reduce(0) { sum, stories in
+      sum + min(stories.count - 1, stories.count { $0.ending?.isFailure == true })
+    }
+  }
 
   /// Attempts that are under way, those with the longest task first.
   var underWay: [AttemptStory] {
@@ -58,6 +73,7 @@ struct AttemptHistory: Equatable, Sendable {
     switch kind {
     case .assigned:
       held[entry.worker, default: []].append(id)
+      current.insert(id)
       change(id) { story in
         if entry.text == AttemptStory.Task.readBack.rawValue {
           story.readBacks.append(ReadBackStory(worker: entry.worker, began: entry.time))
@@ -68,20 +84,43 @@ struct AttemptHistory: Equatable, Sendable {
     case .merged: change(id) { $0.merged = entry.time }
     case .readBack: change(id) { Self.endReading(&$0, .matched, entry) }
     case .mismatch: change(id) { Self.endReading(&$0, .failed(entry.text), entry) }
-    case .committed: change(id) { $0.end(.committed, at: entry.time) }
+    case .committed:
+      change(id) { $0.end(.committed, at: entry.time) }
+      endOthers(of: id.job, .agreed, at: entry.time)
     case .adopted:
       held[entry.worker, default: []].append(id)
+      current.insert(id)
       change(id) { $0.adopt(by: entry.worker, at: entry.time) }
     case .failed: change(id) { $0.end(.failed(entry.text), at: entry.time) }
-    case .handedBack, .declined:
-      change(id) { $0.release(by: entry.worker, .handedBack, at: entry.time) }
+    case .handedBack: change(id) { $0.release(by: entry.worker, .handedBack, at: entry.time) }
+    case .declined: change(id) { $0.release(by: entry.worker, .declined, at: entry.time) }
     case .withdrawn, .cancelled:
       change(id) { $0.release(by: entry.worker, .withdrawn(entry.text), at: entry.time) }
-    case .died: change(id) { $0.release(by: entry.worker, .lost(entry.text), at: entry.time) }
+    case .died:
+      deaths[entry.worker, default: []].append(id)
+      change(id) { $0.blame(entry.worker, entry.text, at: entry.time) }
     case .settled: change(id) { $0.end(.failed(entry.text), at: entry.time) }
+    case .quarantined:
+      endOthers(of: id.job, .withdrawn("its job was given up"), at: entry.time)
     case .joined, .away, .back, .lost, .left, .barred, .drained, .copied, .still, .suspected,
-      .disputed, .quarantined, .ending:
+      .disputed, .ending:
       break
+    }
+  }
+
+  /// Ends the attempts at a job that are written and not needed any more.
+  private mutating func endOthers(of job: Int, _ ending: AttemptEnding, at time: Int64) {
+    for story in attempts[job] ?? [] where story.ending == nil {
+      change(story.id) { $0.end(ending, at: time) }
+    }
+  }
+
+  /// A worker thought dead has spoken: its jobs are charged with nothing.
+  private mutating func acquit(_ worker: String) {
+    for id in Set(deaths.removeValue(forKey: worker) ?? []) {
+      change(id) { story in
+        if case .died(let reason) = story.ending { story.ending = .lost(reason) }
+      }
     }
   }
 
@@ -126,13 +165,15 @@ struct AttemptHistory: Equatable, Sendable {
     }
     let setAside = Set(history.setAside.compactMap { Int($0.prefix { $0.isNumber }) })
     for (job, stories) in attempts {
-      let isSetAside = setAside.contains(job) && history.committed[job] == nil
+      let isSetAside = setAside.contains(job)
       for index in stories.indices {
         let story = stories[index]
-        if story.ending == nil, !history.isRunning || story.id.epoch < history.epoch {
+        if story.ending == nil, !history.isRunning || !current.contains(story.id) {
           attempts[job]![index].end(.cutOff, at: nil)
         }
-        if story.ending == .committed, isSetAside { attempts[job]![index].ending = .setAside }
+        if story.ending == .committed, isSetAside, story.id != history.committed[job]?.attempt {
+          attempts[job]![index].ending = .setAside
+        }
       }
     }
   }

@@ -4,13 +4,19 @@ import Planning
 /// How an attempt, or somebody's reading of it, ended.
 enum AttemptEnding: Equatable, Sendable {
   case committed
+  /// Made the same bytes as the attempt that was committed, and was not needed.
+  case agreed
   /// Read back as it was written.
   case matched
   case failed(String)
   case handedBack
+  /// Given back: the worker's own time would have ended first.
+  case declined
   case withdrawn(String)
-  /// The worker fell silent, died, or moved no byte.
+  /// The worker fell silent or is gone; its job is charged with nothing.
   case lost(String)
+  /// The same with this merge running: a death that its job is charged with.
+  case died(String)
   /// The worker said goodbye.
   case left
   /// Its coordinator ended first.
@@ -18,15 +24,26 @@ enum AttemptEnding: Equatable, Sendable {
   /// Committed, but the record was found wrong later.
   case setAside
 
+  /// True where something went wrong and the job had to be tried again.
+  var isFailure: Bool {
+    switch self {
+    case .failed, .lost, .died, .left, .cutOff, .setAside: true
+    case .committed, .agreed, .matched, .handedBack, .declined, .withdrawn: false
+    }
+  }
+
   /// One word for programs.
   var word: String {
     switch self {
     case .committed: "committed"
+    case .agreed: "agreed"
     case .matched: "matched"
     case .failed: "failed"
     case .handedBack: "handedBack"
+    case .declined: "declined"
     case .withdrawn: "withdrawn"
     case .lost: "lost"
+    case .died: "died"
     case .left: "left"
     case .cutOff: "cutOff"
     case .setAside: "setAside"
@@ -36,19 +53,22 @@ enum AttemptEnding: Equatable, Sendable {
   /// The reason that was noted, empty where none was.
   var reason: String {
     switch self {
-    case .failed(let text), .withdrawn(let text), .lost(let text): text
-    case .committed, .matched, .handedBack, .left, .cutOff, .setAside: ""
+    case .failed(let text), .withdrawn(let text), .lost(let text), .died(let text): text
+    case .committed, .agreed, .matched, .handedBack, .declined, .left, .cutOff, .setAside: ""
     }
   }
 
   var sentence: String {
     switch self {
     case .committed: "committed"
+    case .agreed: "made the same bytes"
     case .matched: "read back the same"
     case .failed: reason.isEmpty ? "failed" : "failed: \(reason)"
     case .handedBack: "handed back by the worker"
+    case .declined: "declined: the worker's time ends first"
     case .withdrawn: reason.isEmpty ? "withdrawn" : "withdrawn: \(reason)"
     case .lost: reason.isEmpty ? "worker lost" : "worker lost: \(reason)"
+    case .died: reason.isEmpty ? "worker died" : "worker died: \(reason)"
     case .left: "the worker left"
     case .cutOff: "cut off when the coordinator ended"
     case .setAside: "committed, but its record was set aside later"
@@ -74,6 +94,8 @@ struct AttemptStory: Equatable, Sendable {
   var worker = ""
   /// Milliseconds since 1970; nil where the journal does not tell.
   var began: Int64?
+  /// When a coordinator took it up that had not given it out, or had given it up.
+  var adopted: Int64?
   /// When its shard was written.
   var merged: Int64?
   var readBacks: [ReadBackStory] = []
@@ -107,8 +129,18 @@ struct AttemptStory: Equatable, Sendable {
   mutating func adopt(by worker: String, at time: Int64) {
     self.worker = worker
     if began == nil { began = time }
+    adopted = time
     ended = nil
     ending = nil
+  }
+
+  /// Charges the job with the loss of its worker, or with a merge that moved no byte.
+  mutating func blame(_ worker: String, _ reason: String, at time: Int64) {
+    if case .lost(let how) = ending, worker == self.worker {
+      ending = .died(how)
+    } else {
+      release(by: worker, .failed(reason), at: time)
+    }
   }
 
   /// From the assignment to the end, nil where either is not known.

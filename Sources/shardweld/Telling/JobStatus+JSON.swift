@@ -25,6 +25,18 @@ extension JobStatus {
       writer.member("plan", history.planDigest)
       writer.member("jobsDone", jobsDone)
       writer.member("jobsTotal", jobsTotal)
+      writer.member("jobsFailed", verdicts.count)
+      writer.key("failed")
+      writer.array { writer in
+        for (job, reason) in verdicts {
+          writer.object { writer in
+            writer.member("job", job)
+            writer.member("shard", plan.jobs[job].shardName)
+            writer.member("reason", reason)
+          }
+        }
+      }
+      writer.member("drained", .array(drained.map { .string($0) }))
       writer.member("bytesDone", bytesDone)
       writer.member("bytesTotal", bytesTotal)
       writer.member("bytesPerSecond", .optional(rate))
@@ -85,7 +97,9 @@ extension EventText {
       writer.member("time", .moment(entry.time))
       writer.member("kind", entry.kind)
       writer.member("job", .optional(entry.attempt?.job))
-      writer.member("attempt", .optional(entry.attempt.map { "\($0)" }))
+      // A job's own lines name no attempt of it.
+      let attempt = entry.attempt.flatMap { $0.attempt > 0 ? "\($0)" : nil }
+      writer.member("attempt", .optional(attempt))
       writer.member("worker", entry.worker)
       writer.member("text", entry.text)
     }

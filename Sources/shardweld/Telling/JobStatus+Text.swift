@@ -12,10 +12,7 @@ extension JobStatus {
     var facts = Facts()
     addPlan(to: &facts)
     addWork(to: &facts)
-    for name in history.setAside.prefix(Self.eventsMax) { facts.add("set aside", name) }
-    if history.setAside.count > Self.eventsMax {
-      facts.add("set aside", "and \(history.setAside.count - Self.eventsMax) more")
-    }
+    add("set aside", history.setAside, to: &facts)
     facts.add("next", next)
     return facts.text + tasks + section("failures", failures, Self.eventsMax)
       + section("last events", history.journal, Self.eventsMax)
@@ -34,13 +31,25 @@ extension JobStatus {
     }
     facts.add("tensors", ChangeCounts(summary).text)
     facts.add("plan", history.planDigest)
-    facts.add("jobs", "\(jobsDone) of \(jobsTotal) done, \(jobsTotal - jobsDone) left")
+    let verdicts = verdicts
+    let failed = verdicts.isEmpty ? "" : "\(verdicts.count) failed, "
+    facts.add(
+      "jobs",
+      "\(jobsDone) of \(jobsTotal) done, \(failed)\(jobsTotal - jobsDone - verdicts.count) left")
+    add("failed", verdicts.map { "job \($0.job): \($0.reason)" }, to: &facts)
+    add("drained", drained, to: &facts)
     facts.add("bytes", "\(Amount.share(bytesDone, of: bytesTotal)) done")
     if let rate, let secondsLeft {
       facts.add(
         "speed", "\(Amount.rate(rate)), about \(Amount.duration(seconds: secondsLeft)) left")
     }
     if let manifest { facts.add("digest", manifest.outputDigest) }
+  }
+
+  /// One line each, the first few.
+  private func add(_ name: String, _ lines: [String], to facts: inout Facts) {
+    for line in lines.prefix(Self.eventsMax) { facts.add(name, line) }
+    if lines.count > Self.eventsMax { facts.add(name, "and \(lines.count - Self.eventsMax) more") }
   }
 
   private var stateText: String {
@@ -122,7 +131,8 @@ enum EventText {
     let rows = entries.map { entry in
       [
         Timestamp.text(milliseconds: entry.time), entry.kind,
-        entry.attempt.map { "\($0)" } ?? "", entry.worker, entry.text,
+        entry.attempt.map { $0.attempt > 0 ? "\($0)" : "job \($0.job)" } ?? "", entry.worker,
+        entry.text,
       ]
     }
     var widths = [Int](repeating: 0, count: 5)

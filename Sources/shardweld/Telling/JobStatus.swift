@@ -55,10 +55,36 @@ struct JobStatus {
   /// Workers that were lost, attempts that were rejected, and what followed from it, oldest first.
   var failures: [JournalEntry] {
     let kinds = [
-      Kind.failed, .lost, .died, .still, .suspected, .disputed, .settled, .drained, .barred,
-      .quarantined,
+      Kind.failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled, .drained,
+      .barred, .quarantined,
     ].map(\.rawValue)
-    return history.journal.filter { kinds.contains($0.kind) }
+    let found = history.journal.filter { kinds.contains($0.kind) }
+    // A mismatch that rejects its attempt is told by the failure that follows.
+    return found.enumerated().filter { index, entry in
+      entry.kind != Kind.mismatch.rawValue
+        || !found[index...].prefix(2).contains {
+          $0.kind == Kind.failed.rawValue && $0.attempt == entry.attempt
+        }
+    }.map(\.element)
+  }
+
+  /// Why the newest coordinator gave jobs up, by job; those that are committed all the same are
+  /// left out.
+  var verdicts: [(job: Int, reason: String)] {
+    var reasons: [Int: String] = [:]
+    for entry in currentEntries where entry.kind == Kind.quarantined.rawValue {
+      if let job = entry.attempt?.job, plan.jobs.indices.contains(job),
+        history.committed[job] == nil
+      {
+        reasons[job] = entry.text
+      }
+    }
+    return reasons.sorted { $0.key < $1.key }.map { (job: $0.key, reason: $0.value) }
+  }
+
+  /// Sentences about hosts that get no more work from the newest coordinator.
+  var drained: [String] {
+    currentEntries.filter { $0.kind == Kind.drained.rawValue }.map(\.text)
   }
 
   /// Bytes a second of the newest coordinator so far, nil where it is not at work, the journal is
@@ -97,6 +123,10 @@ struct JobStatus {
       return "wait: the merge is at work; ask again to see how far it is"
     case .stopped:
       if jobsDone == jobsTotal { return "run the same command again to publish the output" }
+      if let first = verdicts.first {
+        return "shardweld explain \(output) \(first.job) tells what was tried; mend the cause, "
+          + "then run the same command again: what is done is not done again"
+      }
       return "run the same command again to go on; what is done is not done again"
     }
   }

@@ -1,4 +1,5 @@
 // Who worked on a job and how that went; known as long as the job's folder is there.
+import Coordination
 import Ledger
 import OrderedJSON
 import Planning
@@ -14,6 +15,8 @@ struct JobWork {
   /// The journal's lines of this job, oldest first.
   let events: [JournalEntry]
   let isRunning: Bool
+  /// Why the newest coordinator gave the job up, nil where it did not.
+  let verdict: String?
   /// Milliseconds since 1970.
   let now: Int64
 
@@ -24,18 +27,24 @@ struct JobWork {
     commitPath = history.folder.commit(job)
     events = history.journal.filter { $0.attempt?.job == job }
     isRunning = history.isRunning
+    verdict =
+      history.journal[history.currentStart...].last {
+        $0.kind == CoordinatorMachine.Note.Kind.quarantined.rawValue && $0.attempt?.job == job
+      }?.text
     self.now = now
   }
 
   /// One word for programs.
   var state: String {
     if commit != nil { return "committed" }
+    if verdict != nil { return "failed" }
     if let task = attempts.last(where: { $0.ending == nil })?.task { return task.kind.rawValue }
     return "pending"
   }
 
   var stateText: String {
     if commit != nil { return "committed" }
+    if let verdict { return "given up: \(verdict)" }
     if let task = attempts.last(where: { $0.ending == nil })?.task {
       let span = task.since.map { " for \(Amount.duration(milliseconds: now - $0))" } ?? ""
       switch task.kind {
@@ -54,7 +63,10 @@ struct JobWork {
   /// `by` who committed it, for the facts of a tensor or a job.
   func add(to facts: inout Facts) {
     facts.add("state", stateText)
-    guard let commit else { return }
+    guard let commit else {
+      if let blame { facts.add("blame", blame) }
+      return
+    }
     facts.add("merged by", madeText(commit))
     if let story = attempts.last(where: { $0.id == commit.attempt }), let began = story.began {
       let end = story.ended.map { " to \(Timestamp.text(milliseconds: $0))" } ?? ""
@@ -63,6 +75,19 @@ struct JobWork {
     facts.add("read back", readerText(commit))
     facts.add("attempts", "\(attempts.count), committed is \(commit.attempt)")
     facts.add("record", commitPath)
+  }
+
+  /// What the job is charged with, and by whose attempts; nil for nothing.
+  private var blame: String? {
+    func list(_ what: String, _ isMeant: (AttemptEnding) -> Bool) -> String? {
+      let workers = attempts.filter { $0.ending.map(isMeant) ?? false }.map(\.worker)
+      if workers.isEmpty { return nil }
+      return "\(Amount.count(workers.count, what)) of \(workers.joined(separator: ", "))"
+    }
+    let failures = list("failure") { if case .failed = $0 { true } else { false } }
+    let deaths = list("death") { if case .died = $0 { true } else { false } }
+    let parts = [failures, deaths].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
   private func readerText(_ commit: CommitRecord) -> String {
@@ -84,7 +109,8 @@ struct JobWork {
       .text("attempt"), .text("task"), .text("worker"), .text("begun"), .number("took"),
       .text("end"))
     for story in attempts {
-      add("\(story.id)", "merge", story.worker, story.began, mergeEnd(story), &table)
+      let task = story.adopted == nil ? "merge" : "merge, adopted"
+      add("\(story.id)", task, story.worker, story.began, mergeEnd(story), &table)
       for reading in story.readBacks {
         let end = (reading.ended, reading.ending)
         add("", "read back", reading.worker, reading.began, end, &table)
@@ -119,6 +145,7 @@ struct JobWork {
   func write(to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("state", state)
+      writer.member("verdict", .optional(verdict))
       writer.key("attempts")
       writer.array { writer in for story in attempts { Self.write(story, to: &writer) } }
       writer.key("commit")
@@ -146,6 +173,7 @@ struct JobWork {
       writer.member("epoch", story.id.epoch)
       writer.member("worker", story.worker)
       writer.member("began", .moment(story.began))
+      writer.member("adopted", .moment(story.adopted))
       writer.member("merged", .moment(story.merged))
       writer.member("ended", .moment(story.ended))
       writer.member("milliseconds", .optional(story.milliseconds))
