@@ -1,4 +1,4 @@
-// Measures and torments the tool, for people who change it. One file per subcommand.
+// Measures the tool, for people who change it. One file per subcommand.
 import Glibc
 
 /// A subcommand: its words in, exit code out.
@@ -12,7 +12,6 @@ struct Subcommand: Sendable {
 struct Main {
   static let subcommands = [
     PlanTiming.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
-    FuzzRun.subcommand,
   ]
 
   static func main() {
