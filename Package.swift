@@ -26,6 +26,24 @@ let stages: [Target.Dependency] = [
   "OrderedJSON", "Planning", "Publishing", "Safetensors", "Storage", "Working",
 ]
 
+// `Scripts/fuzz` builds `shardweld-fuzz`, whose `main` is libFuzzer's; the tool's own is left out.
+let isFuzzing = Context.environment["SHARDWELD_FUZZING"] != nil
+let tool: Target =
+  isFuzzing
+  ? .target(
+    name: "shardweld", dependencies: ["CLinux"] + stages, exclude: ["Main.swift"],
+    swiftSettings: swift)
+  : .executableTarget(
+    name: "shardweld", dependencies: ["CLinux"] + stages, swiftSettings: swift)
+let fuzzer: [Target] =
+  isFuzzing
+  ? [
+    .executableTarget(
+      name: "shardweld-fuzz", dependencies: ["CLinux", "Fuzzing", "Storage"],
+      path: "Tests/Fuzzer",
+      swiftSettings: swift)
+  ] : []
+
 let package = Package(
   name: "shardweld",
   targets: [
@@ -48,8 +66,7 @@ let package = Package(
     module("Publishing", ["Ledger", "OrderedJSON", "Planning", "Safetensors", "Storage"]),
     module("Coordination", ["Ledger", "Messaging", "Planning", "Publishing", "Storage"]),
     module("Working", ["Merging", "Messaging", "Planning", "Storage"]),
-    .executableTarget(
-      name: "shardweld", dependencies: ["CLinux"] + stages, swiftSettings: swift),
+    tool,
     .executableTarget(
       name: "shardweld-bench", dependencies: ["CLinux", "Simulation", "TestSupport"] + stages,
       swiftSettings: swift),
@@ -60,6 +77,9 @@ let package = Package(
     .target(
       name: "Simulation", dependencies: ["TestSupport"] + stages, path: "Tests/Simulation",
       swiftSettings: swift),
+    .target(
+      name: "Fuzzing", dependencies: ["shardweld", "TestSupport"] + stages, path: "Tests/Fuzzing",
+      exclude: ["Corpus", "Dictionaries"], swiftSettings: swift),
     tests("StorageTests", ["Storage"]),
     tests("OrderedJSONTests", ["OrderedJSON"]),
     tests("KernelsTests", ["Kernels", "CKernels"]),
@@ -76,7 +96,8 @@ let package = Package(
     tests("SimulationTests", ["Simulation"] + stages),
     tests("CommandTests", ["shardweld"] + stages),
     tests("ProcessTests", ["shardweld"] + stages),
+    tests("FuzzingTests", ["Fuzzing", "Storage"]),
     tests("TidyTests", []),
-  ],
+  ] + fuzzer,
   swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,4 @@
-// Measures and torments the tool, for people who change it. One file per subcommand.
+// Measures the tool, for people who change it. One file per subcommand.
 import Glibc
 
 /// A subcommand: its words in, exit code out.
