@@ -28,6 +28,10 @@ let stages: [Target.Dependency] = [
 
 let package = Package(
   name: "shardweld",
+  products: [
+    // Laid under the real program by tests; a product so that it is built as a file of its own.
+    .library(name: "FaultShim", type: .dynamic, targets: ["FaultShim"])
+  ],
   targets: [
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
@@ -72,6 +76,9 @@ let package = Package(
     tests("WorkingTests", stages),
     tests("SimulationTests", stages),
     tests("CommandTests", ["shardweld"] + stages),
+    .target(
+      name: "FaultShim", path: "Tests/FaultShim", cSettings: c,
+      linkerSettings: [.linkedLibrary("dl")]),
     tests("ProcessTests", ["shardweld"] + stages),
     tests("TidyTests", []),
   ],
