@@ -80,6 +80,7 @@ let package = Package(
       name: "FaultShim", path: "Tests/FaultShim", cSettings: c,
       linkerSettings: [.linkedLibrary("dl")]),
     tests("ProcessTests", ["shardweld"] + stages),
+    tests("BenchTests", ["shardweld-bench"] + stages),
     tests("TidyTests", []),
   ],
   swiftLanguageModes: [.v6]

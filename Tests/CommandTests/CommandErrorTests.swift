@@ -1,6 +1,9 @@
 import Checkpoints
+import Ledger
+import Merging
 import Messaging
 import OrderedJSON
+import Publishing
 import Safetensors
 import Storage
 import Testing
