@@ -40,7 +40,7 @@ struct FaultTests {
     let bench = try FaultBench()
     let tally = try bench.tally(workers: process == .alone ? 0 : 2)
     let count = try tally.count(process, call)
-    let faults = Self.faults(process, call, count: count, sample: call == .step ? 10 : 4)
+    let faults = Self.faults(process, call, count: count, sample: call == .step ? 8 : 3)
     // Workers make no links, and so on: but every kind of call is made by somebody.
     if process != .worker { #expect(count > 0 || (process == .coordinator && call == .reserve)) }
     var firedCount = 0

@@ -4,7 +4,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(3)), .onItsOwnThreads)
 struct LostFolderTests {
   /// What is removed, from where the output lies.
   enum Removed: String, CaseIterable {
@@ -24,7 +24,7 @@ struct LostFolderTests {
     let merge = try Command(
       words,
       environment: Fault.slowWrites(
-        60, folder: folder, by: workers == 0 ? .coordinator : .worker))
+        150, folder: folder, by: workers == 0 ? .coordinator : .worker))
     let record = folder + "/out.shardweld/commit/00004.json"
     let other = folder + "/out.shardweld/commit/00000.json"
     for _ in 0..<2_000 {
@@ -35,9 +35,7 @@ struct LostFolderTests {
     let path = bench.scratch(removed.rawValue)
     _ = try Command.run(["-rf", path], program: "/bin/rm")
     let run = try await merge.end(seconds: 60)
-    // Only a merge that was all but done may end well.
-    #expect([0, 1, 75].contains(run.exitCode), "\(run)")
-    if run.exitCode != 0 { #expect(run.saysWhy, "\(run)") }
+    #expect([1, 75].contains(run.exitCode) && run.saysWhy, "\(run)")
     try bench.expectRecovery(words, folder: folder, after: run, story: "\(run)")
   }
 
