@@ -47,6 +47,7 @@ struct FaultTests {
     for (index, fault) in faults.enumerated() {
       if try bench.survive(fault, "run\(index)") { firedCount += 1 }
     }
+    if Self.takesAll { print("faults: \(process) \(call): \(firedCount) of \(faults.count) met") }
     // Two runs do not make quite the same calls; most of them are met again.
     #expect(firedCount * 2 >= faults.count, "\(firedCount) of \(faults.count) were met")
   }
