@@ -46,6 +46,10 @@ let fuzzer: [Target] =
 
 let package = Package(
   name: "shardweld",
+  products: [
+    // Laid under the real program by tests; a product so that it is built as a file of its own.
+    .library(name: "FaultShim", type: .dynamic, targets: ["FaultShim"])
+  ],
   targets: [
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
@@ -95,8 +99,12 @@ let package = Package(
     tests("WorkingTests", stages),
     tests("SimulationTests", ["Simulation"] + stages),
     tests("CommandTests", ["shardweld"] + stages),
+    .target(
+      name: "FaultShim", path: "Tests/FaultShim", cSettings: c,
+      linkerSettings: [.linkedLibrary("dl")]),
     tests("ProcessTests", ["shardweld"] + stages),
     tests("FuzzingTests", ["Fuzzing", "Storage"]),
+    tests("BenchTests", ["shardweld-bench"] + stages),
     tests("TidyTests", []),
   ] + fuzzer,
   swiftLanguageModes: [.v6]
