@@ -26,8 +26,30 @@ let stages: [Target.Dependency] = [
   "OrderedJSON", "Planning", "Publishing", "Safetensors", "Storage", "Working",
 ]
 
+// `Scripts/fuzz` builds `shardweld-fuzz`, whose `main` is libFuzzer's; the tool's own is left out.
+let isFuzzing = Context.environment["SHARDWELD_FUZZING"] != nil
+let tool: Target =
+  isFuzzing
+  ? .target(
+    name: "shardweld", dependencies: ["CLinux"] + stages, exclude: ["Main.swift"],
+    swiftSettings: swift)
+  : .executableTarget(
+    name: "shardweld", dependencies: ["CLinux"] + stages, swiftSettings: swift)
+let fuzzer: [Target] =
+  isFuzzing
+  ? [
+    .executableTarget(
+      name: "shardweld-fuzz", dependencies: ["CLinux", "Fuzzing", "Storage"],
+      path: "Tests/Fuzzer",
+      swiftSettings: swift)
+  ] : []
+
 let package = Package(
   name: "shardweld",
+  products: [
+    // Laid under the real program by tests; a product so that it is built as a file of its own.
+    .library(name: "FaultShim", type: .dynamic, targets: ["FaultShim"])
+  ],
   targets: [
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
@@ -48,15 +70,20 @@ let package = Package(
     module("Publishing", ["Ledger", "OrderedJSON", "Planning", "Safetensors", "Storage"]),
     module("Coordination", ["Ledger", "Messaging", "Planning", "Publishing", "Storage"]),
     module("Working", ["Merging", "Messaging", "Planning", "Storage"]),
+    tool,
     .executableTarget(
-      name: "shardweld", dependencies: ["CLinux"] + stages, swiftSettings: swift),
-    .executableTarget(
-      name: "shardweld-bench", dependencies: ["CLinux", "TestSupport"] + stages,
+      name: "shardweld-bench", dependencies: ["CLinux", "Simulation", "TestSupport"] + stages,
       swiftSettings: swift),
 
     .target(
       name: "TestSupport", dependencies: ["OrderedJSON", "Safetensors", "Storage"],
       path: "Tests/TestSupport", swiftSettings: swift),
+    .target(
+      name: "Simulation", dependencies: ["TestSupport"] + stages, path: "Tests/Simulation",
+      swiftSettings: swift),
+    .target(
+      name: "Fuzzing", dependencies: ["shardweld", "TestSupport"] + stages, path: "Tests/Fuzzing",
+      exclude: ["Corpus", "Dictionaries"], swiftSettings: swift),
     tests("StorageTests", ["Storage"]),
     tests("OrderedJSONTests", ["OrderedJSON"]),
     tests("KernelsTests", ["Kernels", "CKernels"]),
@@ -66,14 +93,19 @@ let package = Package(
     tests("PlanningTests", stages),
     tests("LedgerTests", ["Ledger", "OrderedJSON", "Planning", "Storage"]),
     tests("MergingTests", stages),
-    tests("MessagingTests", ["CZeroMQ", "Messaging", "Planning", "Storage"]),
+    tests("MessagingTests", ["CLinux", "CZeroMQ", "Messaging", "Planning", "Storage"]),
     tests("PublishingTests", stages),
     tests("CoordinationTests", stages),
     tests("WorkingTests", stages),
-    tests("SimulationTests", stages),
+    tests("SimulationTests", ["Simulation"] + stages),
     tests("CommandTests", ["shardweld"] + stages),
+    .target(
+      name: "FaultShim", path: "Tests/FaultShim", cSettings: c,
+      linkerSettings: [.linkedLibrary("dl")]),
     tests("ProcessTests", ["shardweld"] + stages),
+    tests("FuzzingTests", ["Fuzzing", "Storage"]),
+    tests("BenchTests", ["shardweld-bench"] + stages),
     tests("TidyTests", []),
-  ],
+  ] + fuzzer,
   swiftLanguageModes: [.v6]
 )

@@ -1,7 +1,6 @@
 // PEFT's way to say "these modules": a key of rank_pattern or alpha_pattern matches a module's path
 // iff the regular expression ^(.*\.)?(key)$ does, with the key put in as it stands, so that `.` is
 // any character and `^` anchors. Source: PEFT `utils/other.py`, get_pattern_key (0.15 and later).
-import _StringProcessing
 
 /// One compiled key.
 struct NamePattern {
@@ -11,10 +10,10 @@ struct NamePattern {
   private enum Form {
     /// Only letters, digits, `_`, `-` and `.`: compared by hand, with `.` standing for anything.
     case simple([UInt8])
-    case expression(Regex<AnyRegexOutput>)
+    case expression(NameExpression)
   }
 
-  /// Nil where the key is no regular expression.
+  /// Nil where the key is no regular expression that is read here.
   init?(_ key: String) {
     self.key = key
     let isSimple = key.utf8.allSatisfy { byte in
@@ -29,7 +28,8 @@ struct NamePattern {
     if isSimple {
       form = .simple(Array(key.utf8))
     } else {
-      do { form = .expression(try Regex("(.*\\.)?(\(key))")) } catch { return nil }
+      guard let expression = NameExpression(key: key) else { return nil }
+      form = .expression(expression)
     }
   }
 
@@ -41,7 +41,7 @@ struct NamePattern {
       let start = bytes.count - key.count
       guard start == 0 || bytes[start - 1] == UInt8(ascii: ".") else { return false }
       return key.indices.allSatisfy { key[$0] == UInt8(ascii: ".") || key[$0] == bytes[start + $0] }
-    case .expression(let regex): return path.wholeMatch(of: regex) != nil
+    case .expression(let expression): return expression.matches(path)
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // O_NONBLOCK: opening a pipe that nobody writes must not hang; plain files do not know it.
@@ -47,6 +48,14 @@ int sw_signalfd_next(int fd) {
 }
 
 int sw_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+int sw_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int sw_pidfd_signal(int fd, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0);
+}
+
+int sw_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 void sw_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
 

@@ -131,17 +131,13 @@ extension CoordinatorMachine {
   }
 
   mutating func commitFailed(_ attempt: AttemptID, _ reason: String, noSpace: Bool) {
-    guard case .committing(let claim) = jobs[attempt.job].state else { return }
+    guard case .committing = jobs[attempt.job].state else { return }
     note(.failed, attempt, text: reason)
-    guard !noSpace else {
-      change(attempt.job) { $0.state = .written(claim) }
-      return runOutOfSpace(reason)
-    }
     // What cannot be recorded cannot go on: the next coordinator looks at the disk anew.
     change(attempt.job) { job in
       job.state = .failed
       job.verdict = reason
     }
-    fail(reason)
+    if noSpace { runOutOfSpace(reason) } else { fail(reason) }
   }
 }

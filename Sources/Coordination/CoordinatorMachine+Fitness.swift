@@ -1,8 +1,7 @@
-// Which worker may do which task. What speaks against a worker is weighed, and a task is given to
-// those alone against whom nothing weightier speaks than against anybody else alive. A rule that
-// nobody can keep is thus given up, in this order: an opinion from another host, then from another
-// worker; a host, then a worker, that the job has not failed on; a host that is not drained. No two
-// rules together can leave a task without a worker. Memory is never given up.
+// Which worker may do which task. Some things are never given up: memory, time, and that who has a
+// hand in a job is no independent opinion of it. The rest is a matter of rank: a worker gets a job
+// where nobody alive who could do it ranks better, or where the better ones have not taken it for a
+// while; so a rule that nobody keeps holds nobody up.
 import Messaging
 import Planning
 
@@ -10,7 +9,8 @@ extension CoordinatorMachine {
   /// True where this worker may read the claim of a written job back.
   func mayReadBack(_ job: Int, _ slot: Int) -> Bool {
     guard case .written(let claim) = jobs[job].state else { return false }
-    return mayRead(claim, slot)
+    let isDoubter = claim.doubts.contains { $0.reader == roster[slot].id }
+    return isOverdue(jobs[job]) ? !isDoubter : mayRead(claim, slot)
   }
 
   /// The writer reads its own shard back only where nobody else can and nobody doubted it; who
@@ -31,52 +31,45 @@ extension CoordinatorMachine {
   /// True where the job may be merged by this worker, now.
   ///
   /// `insteadOf`: a worker whose hand in the job would be withdrawn.
-  func mayMerge(_ job: Int, _ slot: Int, insteadOf other: WorkerID? = nil) -> Bool {
-    let entry = roster[slot]
-    let job = jobs[job]
-    // A suspected job runs alone.
-    guard fits(job, entry), !isSuspected(job.facts.id) || entry.load == 0,
-      let weight = weight(against: entry, for: job, insteadOf: other)
-    else { return false }
-    return weight == 0
-      || !roster.hasLive { rival in
-        guard !rival.isStill, fits(job, rival) else { return false }
-        return (self.weight(against: rival, for: job, insteadOf: other) ?? weight) < weight
-      }
-  }
-
-  private func fits(_ job: JobEntry, _ entry: RosterEntry) -> Bool {
-    if job.facts.memoryByteCount > entry.memoryByteCount { return false }
-    return entry.declinedByteCount.map { job.facts.byteCount < $0 } ?? true
-  }
-
-  /// What speaks against a worker, each ground weightier than all before it; nil where it may never
-  /// merge the job: nobody settles a dispute of its own, or races itself.
-  private func weight(
-    against entry: RosterEntry, for job: JobEntry, insteadOf other: WorkerID?
-  ) -> Int? {
-    var weight = 0
+  func mayMerge(_ id: Int, _ slot: Int, insteadOf other: WorkerID? = nil) -> Bool {
+    let job = jobs[id]
     let involved = job.involved.filter { $0 != other }
-    if involved.contains(entry.id) {
-      guard job.wanted < 3, job.tries.allSatisfy({ $0.worker == other }) else { return nil }
-      weight += 2
-    } else if involved.contains(where: { roster.host($0) == entry.host }) {
-      weight += 1
-    }
-    if job.deaths.contains(where: { $0.host == entry.host })
-      || job.failures.contains(where: { $0.host == entry.host })
-    {
-      weight += 4
-    }
-    if job.failures.contains(where: { $0.worker == entry.id }) { weight += 8 }
-    if hosts.isDrained(entry.host) { weight += 16 }
-    return weight
+    guard let rank = rank(roster[slot], for: job, involved) else { return false }
+    // A suspected job runs alone.
+    if isSuspected(id), roster[slot].load > 0 { return false }
+    return rank == 0 || isOverdue(job) || !hasCandidate(job, involved, below: rank)
   }
 
-  /// A worker that could merge the job sooner or later, of those that the caller wants.
-  func hasCandidate(_ job: JobEntry, where isWanted: (RosterEntry) -> Bool) -> Bool {
+  /// Nobody has taken the job, or its claim, for long: whoever should is alive and does nothing.
+  private func isOverdue(_ job: JobEntry) -> Bool {
+    now - job.queuedAt > settings.stillMilliseconds
+  }
+
+  /// True where a live worker could merge the job, sooner or later, and ranks below `limit`.
+  func hasCandidate(_ job: JobEntry, _ involved: [WorkerID], below limit: Int = .max) -> Bool {
     roster.hasLive { entry in
-      !entry.isStill && !hosts.isDrained(entry.host) && fits(job, entry) && isWanted(entry)
+      guard !entry.isStill, let rank = self.rank(entry, for: job, involved) else { return false }
+      return rank < limit
     }
+  }
+
+  /// How badly a worker suits a job, 0 where nothing speaks against it; nil where it may never do
+  /// it. In order of weight: its host is drained; it failed the job; its host did; it shares its
+  /// host with a worker whose work it would confirm.
+  private func rank(_ entry: RosterEntry, for job: JobEntry, _ involved: [WorkerID]) -> Int? {
+    guard job.facts.memoryByteCount <= entry.memoryByteCount,
+      entry.declinedByteCount.map({ job.facts.byteCount < $0 }) ?? true,
+      !involved.contains(entry.id)
+    else { return nil }
+    var rank = 0
+    if hosts.isDrained(entry.host) { rank += 8 }
+    if job.failures.contains(where: { $0.worker == entry.id }) { rank += 4 }
+    if job.failures.contains(where: { $0.host == entry.host })
+      || job.deaths.contains(where: { $0.host == entry.host })
+    {
+      rank += 2
+    }
+    if involved.contains(where: { roster.host($0) == entry.host }) { rank += 1 }
+    return rank
   }
 }

@@ -233,8 +233,7 @@ extension CoordinatorMachine {
       guard job.wanted == 3, let since = job.disputedSince,
         now - since > settings.thirdMilliseconds
       else { continue }
-      let involved = job.involved
-      guard !hasCandidate(job, where: { !involved.contains($0.id) }) else { continue }
+      guard !hasCandidate(job, job.involved) else { continue }
       giveUp(
         id,
         "it was made with different bytes: \(witnesses(job.claims)), and no third worker is there "

@@ -74,7 +74,9 @@ extension CoordinatorMachine {
           entry.held[at].isStill = true
         }
       }
-    } else if !held.isConfirmed, now - held.sentAt >= settings.resendMilliseconds {
+    } else if !held.isConfirmed, !held.isAdopted,
+      now - held.sentAt >= settings.resendMilliseconds
+    {
       resend(slot, held)
     }
   }
@@ -147,7 +149,7 @@ extension CoordinatorMachine {
     }
     roster.change(slot) { entry in
       entry.held.append(
-        HeldTask(task: task, sentAt: now, isConfirmed: true, advancedAt: now))
+        HeldTask(task: task, sentAt: now, isConfirmed: true, isAdopted: true, advancedAt: now))
     }
     note(.adopted, task.attempt, worker: id)
     return true

@@ -110,6 +110,10 @@ extension CoordinatorMachine {
         entry.held[at].isConfirmed = held.contains(entry.held[at].task)
       }
     }
+    // Told by an older word than this: it does not have it any more.
+    for gone in roster[slot].held where gone.isAdopted && !held.contains(gone.task) {
+      withdraw(gone, from: slot, "its worker does not have it any more")
+    }
     for task in held where !roster[slot].held.contains(where: { $0.task == task }) {
       // Its own merge that we know to be done: only the answer was lost.
       if task.kind == .merge, isClaimed(task.attempt, by: id) {

@@ -84,6 +84,8 @@ struct JobEntry: Equatable, Sendable {
   var wanted = 1
   /// When two claims differed and a third worker was first missed.
   var disputedSince: Int64?
+  /// When it joined the queue it waits in: of merges, or of read-backs.
+  var queuedAt: Int64 = 0
   /// No merge of it is given out before.
   var notBefore: Int64 = 0
   var hasCopy = false

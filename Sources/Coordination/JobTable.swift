@@ -36,6 +36,7 @@ struct JobTable: Equatable, Sendable {
     resting = wanting.filter { entries[$0].notBefore > now }
     for job in pending { queues[job] = .pending }
     for job in resting { queues[job] = .resting }
+    for job in wanting { self.entries[job].queuedAt = now }
   }
 
   var count: Int { entries.count }
@@ -83,6 +84,7 @@ struct JobTable: Equatable, Sendable {
     case .written: written.removeAll { $0 == job }
     }
     queues[job] = queue
+    entries[job].queuedAt = now
     switch queue {
     case .none: break
     case .pending: pending.insert(job, at: place(of: job))

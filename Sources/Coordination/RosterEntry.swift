@@ -9,6 +9,8 @@ struct HeldTask: Equatable, Sendable {
   var sentAt: Int64
   /// The worker's latest progress lists it.
   var isConfirmed = false
+  /// Its worker had it already: it cannot be given to it once more.
+  var isAdopted = false
   /// Nothing else may be given to its worker meanwhile.
   var isAlone = false
   var byteCount: Int64 = 0

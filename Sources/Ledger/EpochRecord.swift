@@ -85,6 +85,17 @@ package struct EpochRecord: Equatable, Sendable {
     return nil
   }
 
+  /// Throws `superseded` where a later coordinator has taken the job over.
+  ///
+  /// Epochs are reserved one after the other. Opened, not listed: a network file system may list
+  /// what it remembers.
+  package static func checkNewest(_ epoch: UInt64, in folder: JobFolder) throws(LedgerError) {
+    let isReplaced = try LedgerError.wrapping { () throws(StorageError) in
+      try File.openIfThere(folder.beat(epoch + 1)) != nil
+    }
+    if isReplaced { throw .superseded(folder: folder.path, epoch: epoch, by: epoch + 1) }
+  }
+
   /// Numbers of all epochs that were reserved or announced, ascending.
   static func numbers(in folder: JobFolder) throws(LedgerError) -> [UInt64] {
     let names = try LedgerError.wrapping { () throws(StorageError) in

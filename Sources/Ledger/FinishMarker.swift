@@ -85,7 +85,8 @@ package struct FinishMarker: Equatable, Sendable {
     case (.some, nil): return .published
     case (nil, .some): return .ready
     case (let output?, let publish?):
-      if output == publish { return .lost }
+      // The folder has moved, and this host remembers where it was.
+      if output == publish { return .published }
       if output == marker.inode { return .published }
       return publish == marker.inode ? .ready : .lost
     }

@@ -1,7 +1,7 @@
 // epoch/000003.beat: proves to other machines that the third coordinator lives. Read by change of
 // content alone, never by clocks: file systems and hosts do not agree on the time.
 //
-//   {"beat":17,"host":"n1","bootID":"0e3f…","processID":71}
+//   {"beat":17,"host":"n1","bootID":"0e3f…","processID":71,"locked":true}
 import OrderedJSON
 import Planning
 import Storage
@@ -11,6 +11,8 @@ struct Heartbeat: Equatable {
   var host: String
   var bootID: String
   var processID: Int
+  /// It holds the folder's lock: who is of its machine and can take that knows it dead.
+  var isLocked: Bool
 
   func encode() -> [UInt8] {
     var writer = JSONWriter(indent: nil)
@@ -19,6 +21,7 @@ struct Heartbeat: Equatable {
       writer.member("host", host)
       writer.member("bootID", bootID)
       writer.member("processID", processID)
+      writer.member("locked", .bool(isLocked))
     }
     return writer.bytes + [UInt8(ascii: "\n")]
   }
@@ -31,7 +34,8 @@ struct Heartbeat: Equatable {
         let bootID = tree["bootID"]?.text, let processID = tree["processID"]?.int
       else { return nil }
       return Heartbeat(
-        beat: UInt64(clamping: beat), host: host, bootID: bootID, processID: processID)
+        beat: UInt64(clamping: beat), host: host, bootID: bootID, processID: processID,
+        isLocked: tree["locked"]?.bool ?? false)
     } catch {
       return nil
     }
@@ -40,9 +44,9 @@ struct Heartbeat: Equatable {
   /// Bytes of a beat's file, opened anew so that no client's cache answers; nil where it is gone.
   static func read(_ path: String) throws(LedgerError) -> [UInt8]? {
     try LedgerError.wrapping { () throws(StorageError) in
-      guard try FileStatus.of(path) != nil else { return nil }
+      guard let file = try File.openIfThere(path) else { return nil }
       do throws(StorageError) {
-        return try WholeFile.read(path, limit: 1 << 16)
+        return try file.read(count: Int(min(try file.status().byteCount, 1 << 16)), at: 0)
       } catch .ended {
         return []  // caught between the size and the bytes
       }

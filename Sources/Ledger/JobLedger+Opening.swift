@@ -28,7 +28,7 @@ extension JobLedger {
     let lock = try takeLock(folder)
     try LedgerError.wrapping { () throws(StorageError) in
       for path in [folder.epochs, folder.attempts, folder.commits, folder.journals] {
-        try Folder.create(path)
+        try Folder.create(path, below: folder.path)
       }
       try Folder.flush(folder.path)
     }
@@ -61,6 +61,8 @@ extension JobLedger {
       if lock != nil { break }
       Host.pause(milliseconds: 250)
     }
+    // Someone else may have taken over meanwhile, from this one.
+    try EpochRecord.checkNewest(epoch, in: folder)
     let recovered = try recover(folder, plan: plan, keepsAttempts: true)
     return JobLedger(folder: folder, epoch: epoch, lock: lock.take(), recovered: recovered)
   }
@@ -96,7 +98,7 @@ extension JobLedger {
   }
 
   /// Takes the folder's lock, nil where another process has it.
-  private static func tryLock(_ folder: JobFolder) throws(LedgerError) -> HeldLock? {
+  static func tryLock(_ folder: JobFolder) throws(LedgerError) -> HeldLock? {
     let file = try LedgerError.wrapping { () throws(StorageError) in
       try File.openForUpdate(folder.lock)
     }
@@ -123,8 +125,12 @@ extension JobLedger {
     let path = folder.beat(number)
     guard let first = try Heartbeat.read(path) else { return }
     let holder = Heartbeat.decode(first)
-    // Of this machine: it would hold the lock.
-    if lockIsReal, let holder, holder.host == Host.name, holder.bootID == Host.bootID { return }
+    // Of this machine: it would hold the lock, had it ever had it.
+    if lockIsReal, let holder, holder.isLocked, holder.host == Host.name,
+      holder.bootID == Host.bootID
+    {
+      return
+    }
     let step = 250
     for _ in 0..<max(1, watchMilliseconds / step) {
       Host.pause(milliseconds: min(step, watchMilliseconds))
@@ -147,10 +153,13 @@ extension JobLedger {
   private static func reserveEpoch(
     _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int?
   ) throws(LedgerError) -> UInt64 {
+    var epoch = try EpochRecord.numbers(in: folder).last ?? 0
     while true {
-      let epoch = (try EpochRecord.numbers(in: folder).last ?? 0) + 1
+      // By one each time: a list may be old, and shows the same number again.
+      epoch += 1
       let isOurs = try LedgerError.wrapping { () throws(StorageError) in
-        try WholeFile.createIfAbsent(heartbeat(0).encode(), at: folder.beat(epoch))
+        try WholeFile.createIfAbsent(
+          heartbeat(0, isLocked: lockIsReal).encode(), at: folder.beat(epoch))
       }
       if isOurs { return epoch }
       guard let watchMilliseconds else { continue }

@@ -17,18 +17,17 @@ extension JobLedger {
   ) throws(LedgerError) -> Recovered {
     var place = try settlePlace(folder)
     var recovered = Recovered()
-    for name in try names(folder.commits) {
-      if name.contains(".part-") {
-        try remove(Path.join(folder.commits, name))
-        continue
-      }
-      guard let id = commitNumber(name) else { continue }
-      let path = Path.join(folder.commits, name)
-      switch try judge(path, id: id, place: place, folder: folder, plan: plan) {
-      case .success(let record): recovered.committed[id] = record
-      case .failure(let reason):
-        try setAside(path)
-        recovered.setAside.append(SetAside(job: id, reason: reason.reason))
+    for name in try names(folder.commits) where name.contains(".part-") {
+      try remove(Path.join(folder.commits, name))
+    }
+    // Each by its path: a network file system may list what it remembers.
+    for job in plan.jobs {
+      switch try judge(job, place: place, folder: folder, plan: plan) {
+      case nil: break
+      case .success(let record): recovered.committed[job.id] = record
+      case .failure(let unfit):
+        try setAside(folder.commit(job.id))
+        recovered.setAside.append(SetAside(job: job.id, reason: unfit.reason))
       }
     }
     if place == .ready, recovered.committed.count < plan.jobs.count {
@@ -59,21 +58,22 @@ extension JobLedger {
     var reason: SetAside.Reason
   }
 
+  /// What is to be thought of a job's record; nil where it has none.
   private static func judge(
-    _ path: String, id: Int, place: FinishMarker.Place, folder: JobFolder, plan: MergePlan
-  ) throws(LedgerError) -> Result<CommitRecord, Unfit> {
+    _ job: MergeJob, place: FinishMarker.Place, folder: JobFolder, plan: MergePlan
+  ) throws(LedgerError) -> Result<CommitRecord, Unfit>? {
     let record: CommitRecord
     do throws(LedgerError) {
-      record = try readCommit(path)
+      guard let found = try readCommitIfThere(folder.commit(job.id)) else { return nil }
+      record = found
     } catch .unreadable(_, let error) {
       return .failure(Unfit(reason: .unreadable(error)))
     }
-    guard id < plan.jobs.count, record.fits(plan.jobs[id], digest: plan.options.digest) else {
+    guard record.fits(job, digest: plan.options.digest) else {
       return .failure(Unfit(reason: .foreign))
     }
     // The output took its name whole and verified; what became of it since is `verify`'s to say.
     if place == .published { return .success(record) }
-    let job = plan.jobs[id]
     let state = try LedgerError.wrapping { () throws(StorageError) in
       let state = try ShardState.of(folder.published(job.shardName), job: job)
       // Committed but not yet put in place: the coordinator does that again.

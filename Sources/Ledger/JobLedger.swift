@@ -1,6 +1,7 @@
 // What is durably done of one merge, and this coordinator's hold on it. Everything that decides
 // lies in plan.json and commit/; the journal is for people. May be used from several threads.
 package import Planning
+import Glibc
 import Storage
 import Synchronization
 
@@ -14,11 +15,11 @@ package final class JobLedger: Sendable {
   /// Attempts of earlier coordinators whose files were left: their workers may yet report them.
   package let orphans: [AttemptID]
 
-  /// Nil where it was taken over from a coordinator that never let go.
-  private let lock: HeldLock?
   private let state: Mutex<State>
 
   private struct State: ~Copyable {
+    /// Nil while a coordinator that was replaced does not let go of it.
+    var lock: HeldLock?
     var committed: [Int: CommitRecord]
     var beats: UInt64
     var journal: File?
@@ -44,12 +45,11 @@ package final class JobLedger: Sendable {
   ) {
     self.folder = folder
     self.epoch = epoch
-    self.lock = lock
     setAside = recovered.setAside
     orphans = recovered.orphans
     state = Mutex(
       State(
-        committed: recovered.committed, beats: 0, journal: Self.newJournal(folder.journal(epoch)),
+        lock: lock, committed: recovered.committed, beats: 0, journal: Self.newJournal(folder.journal(epoch)),
         journalByteCount: 0))
   }
 
@@ -97,17 +97,24 @@ package final class JobLedger: Sendable {
     state.withLock { $0.committed[job.id] = nil }
   }
 
-  /// Throws where a later coordinator has reserved an epoch: this one decides nothing any more.
+  /// Throws where a later coordinator has taken the job over: this one decides nothing any more.
   package func checkAuthority() throws(LedgerError) {
-    if let newest = try EpochRecord.numbers(in: folder).last, newest > epoch {
-      throw .superseded(folder: folder.path, epoch: epoch, by: newest)
-    }
+    try EpochRecord.checkNewest(epoch, in: folder)
   }
 
   static func readCommit(_ path: String) throws(LedgerError) -> CommitRecord {
-    let bytes = try LedgerError.wrapping { () throws(StorageError) in
-      try WholeFile.read(path)
+    guard let record = try readCommitIfThere(path) else {
+      throw .storage(.refused(.open, path: path, errno: ENOENT))
     }
+    return record
+  }
+
+  static func readCommitIfThere(_ path: String) throws(LedgerError) -> CommitRecord? {
+    let bytes = try LedgerError.wrapping { () throws(StorageError) -> [UInt8]? in
+      guard let file = try File.openIfThere(path) else { return nil }
+      return try file.read(count: Int(try file.status().byteCount), at: 0)
+    }
+    guard let bytes else { return nil }
     do throws(PlanError) { return try CommitRecord.decode(bytes) } catch {
       throw .unreadable(path: path, error)
     }
@@ -128,20 +135,27 @@ package final class JobLedger: Sendable {
   /// A beat that cannot be written is left out: at worst another coordinator takes over, and then
   /// `commit` says so.
   package func beat() {
-    let number = state.withLock {
-      $0.beats += 1
-      return $0.beats
+    let (number, isLocked) = state.withLock { state in
+      state.beats += 1
+      if state.lock == nil { state.lock = Self.freedLock(folder) }
+      return (state.beats, state.lock?.isReal == true)
     }
     do throws(StorageError) {
-      try Self.write(Self.heartbeat(number), to: folder.beat(epoch))
+      try Self.write(Self.heartbeat(number, isLocked: isLocked), to: folder.beat(epoch))
     } catch {
       return
     }
   }
 
-  static func heartbeat(_ number: UInt64) -> Heartbeat {
+  /// The lock of a coordinator that this one replaced, once that has let go of it.
+  private static func freedLock(_ folder: JobFolder) -> HeldLock? {
+    do throws(LedgerError) { return try tryLock(folder) } catch { return nil }
+  }
+
+  static func heartbeat(_ number: UInt64, isLocked: Bool) -> Heartbeat {
     Heartbeat(
-      beat: number, host: Host.name, bootID: Host.bootID, processID: Host.processID)
+      beat: number, host: Host.name, bootID: Host.bootID, processID: Host.processID,
+      isLocked: isLocked)
   }
 
   /// Not durable: a beat of before a power cut is worth nothing. Closed at once, since only that

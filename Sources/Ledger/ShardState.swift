@@ -13,8 +13,7 @@ package enum ShardState: Equatable, Sendable {
   package static func of(
     _ path: String, job: MergeJob
   ) throws(StorageError) -> ShardState {
-    guard try FileStatus.of(path) != nil else { return .absent }
-    let file = try File.open(path)
+    guard let file = try File.openIfThere(path) else { return .absent }
     let byteCount = try file.status().byteCount
     guard byteCount == job.byteCount else {
       return .size(expected: job.byteCount, found: byteCount)

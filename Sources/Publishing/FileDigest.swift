@@ -24,7 +24,7 @@ package struct FileDigest: Equatable, Sendable {
   package static func of(_ path: String, name: String) throws(StorageError) -> FileDigest {
     let file = try File.open(path)
     let byteCount = try file.status().byteCount
-    let reader = BlockReader()
+    let reader = BlockReader(upTo: byteCount)
     var digester = Digester(.xxh3)
     try reader.read(file, 0..<byteCount) { block in digester.update(block) }
     return FileDigest(name: name, byteCount: byteCount, digest: digester.finish().description)
@@ -34,7 +34,12 @@ package struct FileDigest: Equatable, Sendable {
 /// Reads files in blocks of 4 MB through one buffer, so that no file is ever whole in memory.
 struct BlockReader {
   static let blockByteCount = 4 << 20
-  private let buffer = Buffer(byteCount: Self.blockByteCount)
+  private let buffer: Buffer
+
+  /// For ranges of at most so many bytes; a buffer is cleared when it is made, a small one faster.
+  init(upTo byteCount: Int64 = .max) {
+    buffer = Buffer(byteCount: Int(min(byteCount, Int64(Self.blockByteCount))))
+  }
 
   /// Lends the bytes of a range, block by block, in order.
   func read<E: Error>(
@@ -43,7 +48,7 @@ struct BlockReader {
   ) throws(E) {
     var offset = range.lowerBound
     while offset < range.upperBound {
-      let count = Int(min(Int64(Self.blockByteCount), range.upperBound - offset))
+      let count = unsafe Int(min(Int64(buffer.bytes.count), range.upperBound - offset))
       // The buffer outlives the loan and nobody else writes to it meanwhile.
       let block = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
       do throws(StorageError) { try unsafe file.read(into: block, at: offset) } catch {

@@ -59,7 +59,9 @@ extension Manifest {
 
   private static func readBase(_ reader: inout JSONReader) throws(PlanError) -> BaseShard {
     var shard = BaseShard(name: "", byteCount: 0, headerDigest: "")
+    var missing = RequiredMembers(["name", "byteCount", "headerDigest"])
     try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
       switch key {
       case "name": shard.name = try reader.text()
       case "byteCount": shard.byteCount = try reader.size(key)
@@ -67,12 +69,15 @@ extension Manifest {
       default: throw .unknown(member: key)
       }
     }
+    try missing.check()
     return shard
   }
 
   private static func readAdapter(_ reader: inout JSONReader) throws(PlanError) -> Adapter {
     var adapter = Adapter(name: "", kind: "", strength: 1, configDigest: "", files: [])
+    var missing = RequiredMembers(["name", "kind", "strength", "configDigest", "files"])
     try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
       switch key {
       case "name": adapter.name = try reader.text()
       case "kind": adapter.kind = try reader.text()
@@ -83,12 +88,15 @@ extension Manifest {
       default: throw .unknown(member: key)
       }
     }
+    try missing.check()
     return adapter
   }
 
   private static func readFile(_ reader: inout JSONReader) throws(PlanError) -> FileDigest {
     var file = FileDigest(name: "", byteCount: 0, digest: "")
+    var missing = RequiredMembers(["name", "byteCount", "digest"])
     try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
       switch key {
       case "name": file.name = try readName(&reader)
       case "byteCount": file.byteCount = try reader.size(key)
@@ -96,13 +104,15 @@ extension Manifest {
       default: throw .unknown(member: key)
       }
     }
-    guard !file.name.isEmpty, !file.digest.isEmpty else { throw .missing(member: "digest") }
+    try missing.check()
     return file
   }
 
   private static func readShard(_ reader: inout JSONReader) throws(PlanError) -> Shard {
     var shard = Shard(name: "", byteCount: 0, digest: "", tensors: [])
+    var missing = RequiredMembers(["name", "byteCount", "digest", "tensors"])
     try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
       switch key {
       case "name": shard.name = try readName(&reader)
       case "byteCount": shard.byteCount = try reader.size(key)
@@ -112,7 +122,7 @@ extension Manifest {
       default: throw .unknown(member: key)
       }
     }
-    guard !shard.name.isEmpty, !shard.digest.isEmpty else { throw .missing(member: "digest") }
+    try missing.check()
     var total: Int64 = 0
     for tensor in shard.tensors {
       let (sum, overflow) = total.addingReportingOverflow(tensor.byteCount)
@@ -127,7 +137,9 @@ extension Manifest {
   private static func readTensor(_ reader: inout JSONReader) throws(PlanError) -> Tensor {
     var tensor = Tensor(
       name: "", dtype: .u8, shape: [], digest: "", sourceDigest: "", updates: [])
+    var missing = RequiredMembers(["name", "dtype", "shape", "digest", "source"])
     try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
       switch key {
       case "name": tensor.name = try reader.text()
       case "dtype": tensor.dtype = try reader.choice(key)
@@ -139,7 +151,7 @@ extension Manifest {
       default: throw .unknown(member: key)
       }
     }
-    guard !tensor.digest.isEmpty else { throw .missing(member: "digest") }
+    try missing.check()
     var bitCount = tensor.dtype.bitCount
     for extent in tensor.shape {
       let (product, overflow) = bitCount.multipliedReportingOverflow(by: extent)

@@ -21,12 +21,16 @@ extension Publication {
     }
     if place == .ready {
       try checkName(overwrite: overwrite)
+      try checkNewest()
       try giveName(overwrite: overwrite)
       place = try currentPlace()
     }
     guard place == .published else { throw .lost(folder: folder.path) }
     try PublishingError.wrapping { () throws(StorageError) in
-      try Folder.removeTree(folder.publish)
+      // Where both are one folder, a host remembers the old name, and nothing is to be removed.
+      if try FileStatus.of(folder.publish)?.inode != FileStatus.of(output)?.inode {
+        try Folder.removeTree(folder.publish)
+      }
       try Folder.removeTree(folder.replaced)
     }
     return try summary()
@@ -38,11 +42,20 @@ extension Publication {
     }
   }
 
+  /// A coordinator that was taken for dead must not publish what its successor works on.
+  private func checkNewest() throws(PublishingError) {
+    guard let epoch else { return }
+    try PublishingError.wrappingLedger { () throws(LedgerError) in
+      try EpochRecord.checkNewest(epoch, in: folder)
+    }
+  }
+
   // MARK: What the output holds
 
   /// Fills publish/ and says so in finish.json.
   private func complete(_ commits: [CommitRecord]) throws(PublishingError) {
     let ordered = try ordered(commits)
+    try checkNewest()
     for (job, commit) in zip(plan.jobs, ordered) {
       // A crash may have come between a shard's commit and its name.
       let isUnplaced = try PublishingError.wrapping { () throws(StorageError) in
@@ -73,6 +86,7 @@ extension Publication {
       return try FileStatus.of(folder.publish)
     }
     guard let status else { throw .lost(folder: folder.path) }
+    try checkNewest()
     try PublishingError.wrappingLedger { () throws(LedgerError) in
       try FinishMarker(
         output: output, manifestDigest: manifestFile.digest, inode: status.inode
@@ -125,7 +139,7 @@ extension Publication {
       }
     }
     try PublishingError.wrapping { () throws(StorageError) in
-      try Folder.create(folder.publish)
+      try Folder.create(folder.publish, below: folder.path)
       try sweep("")
     }
   }
@@ -182,13 +196,13 @@ extension Publication {
   private func copy(_ from: String, to name: String) throws(PublishingError) -> FileDigest {
     try PublishingError.wrapping { () throws(StorageError) in
       let target = Path.join(folder.publish, name)
-      try Folder.create(Path.parent(target))
+      try Folder.create(Path.parent(target), below: folder.path)
       let source = try File.open(from)
       let byteCount = try source.status().byteCount
       let copy = try File.create(target)
       var digester = Digester(.xxh3)
       var offset: Int64 = 0
-      try BlockReader().read(source, 0..<byteCount) { block throws(StorageError) in
+      try BlockReader(upTo: byteCount).read(source, 0..<byteCount) { block throws(StorageError) in
         digester.update(block)
         try copy.write(block, at: offset)
         offset += Int64(block.byteCount)

@@ -21,14 +21,17 @@ package struct Publication: Sendable {
   let adapterFiles: [[FileDigest]]
   let earlierAdapters: [Manifest.Adapter]
   let tool: String
+  /// Of the coordinator that publishes; nil asks for no check.
+  let epoch: UInt64?
 
   /// `sideFiles`: where each lies and its name in the output. `adapterFiles`: per adapter of the
   /// plan, its files of tensors with their whole digests. `baseManifest`: of a base that was itself
-  /// merged by this tool. `tool`: name and version, as the manifest says them.
+  /// merged by this tool. `tool`: name and version, as the manifest says them. `epoch`: once a later coordinator
+  /// has taken over, `finish` stops instead of publishing beside it.
   package init(
     folder: JobFolder, output: String, plan: MergePlan, checkpointConfig: [UInt8]?,
     sideFiles: [(from: String, name: String)], adapterFiles: [[FileDigest]],
-    baseManifest: Manifest? = nil, tool: String
+    baseManifest: Manifest? = nil, tool: String, epoch: UInt64? = nil
   ) {
     self.folder = folder
     self.output = output
@@ -38,6 +41,7 @@ package struct Publication: Sendable {
     self.adapterFiles = adapterFiles
     earlierAdapters = baseManifest.map { $0.earlierAdapters + $0.adapters } ?? []
     self.tool = tool
+    self.epoch = epoch
   }
 
   // MARK: Shards
@@ -55,14 +59,15 @@ package struct Publication: Sendable {
     if try ShardCheck.state(target, job) == .absent {
       try ShardCheck.check(source, against: job)
       try PublishingError.wrapping { () throws(StorageError) in
-        try Folder.create(Path.parent(target))
-        try WholeFile.moveIfAbsent(from: source, to: target)
-        // The names above the shard, made by the first one placed.
+        try Folder.create(Path.parent(target), below: folder.path)
+        // The names above the shard, made by the first one placed. Durable before it moves: a power
+        // cut must not take a folder that holds the only name of a committed shard.
         var above = Path.parent(target)
         while above != folder.path {
           above = Path.parent(above)
           try Folder.flush(above)
         }
+        try WholeFile.moveIfAbsent(from: source, to: target)
       }
     }
     try ShardCheck.check(target, against: job)

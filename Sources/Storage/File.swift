@@ -28,6 +28,16 @@ package struct File: ~Copyable {
     return file
   }
 
+  /// Opens a plain file for reading; nil where there is none. On a network file system this asks
+  /// anew, where `FileStatus.of` and listings may be answered from memory.
+  package static func openIfThere(_ path: String) throws(StorageError) -> File? {
+    do throws(StorageError) {
+      return try open(path)
+    } catch .refused(.open, _, let code) where code == ENOENT || code == ENOTDIR {
+      return nil
+    }
+  }
+
   /// Creates a file that must not exist, for reading and writing, with the given permission bits.
   package static func create(_ path: String, mode: UInt32 = 0o644) throws(StorageError) -> File {
     let kernel = Host.kernel

@@ -17,6 +17,18 @@ package enum Folder {
     }
   }
 
+  /// Creates a folder and its missing parents below `root`, which must be there itself: what
+  /// somebody else has removed meanwhile is not made again.
+  package static func create(_ path: String, below root: String) throws(StorageError) {
+    guard path != root else { return }
+    invariant(path.hasPrefix(root + "/"), "\(path) is not below \(root)")
+    try create(Path.parent(path), below: root)
+    let code = Host.kernel.createFolder(path, mode: 0o755)
+    if code == 0 { return }
+    guard code == -EEXIST else { throw .last(.create, path, errno: -code) }
+    guard try FileStatus.of(path)?.isFolder == true else { throw .exists(path: path) }
+  }
+
   /// Creates a folder that must not exist.
   package static func createNew(_ path: String, mode: UInt32) throws(StorageError) {
     let code = Host.kernel.createFolder(path, mode: mode)

@@ -14,6 +14,8 @@ package enum StorageError: Error, Equatable {
   case ended(path: String, offset: Int64, expected: Int, found: Int)
   /// The disk is full or a quota is used up.
   case noSpace(path: String, neededByteCount: Int64)
+  /// The file would grow beyond what this process, or the file system, allows.
+  case tooLarge(path: String, neededByteCount: Int64)
   /// A path is a link, a folder or a device where a plain file was expected.
   case notAFile(path: String)
   /// Something exists where nothing may be.
@@ -25,6 +27,7 @@ package enum StorageError: Error, Equatable {
   ) -> StorageError {
     switch code {
     case ENOSPC, EDQUOT: .noSpace(path: path, neededByteCount: needed)
+    case EFBIG: .tooLarge(path: path, neededByteCount: needed)
     case EEXIST: .exists(path: path)
     default: .refused(operation, path: path, errno: code)
     }
@@ -43,6 +46,10 @@ package enum StorageError: Error, Equatable {
         ? "no space left for \(path): \(needed) bytes are needed; "
           + "free some and run the command again"
         : "no space left for \(path); free some and run the command again"
+    case .tooLarge(let path, let needed):
+      "\(path) may not grow so large\(needed > 0 ? ": \(needed) bytes are to be written" : ""); "
+        + "raise the limit of this process (ulimit -f), or let shards be smaller "
+        + "(--max-shard-size)"
     case .notAFile(let path): "\(path) is not a plain file"
     case .exists(let path): "\(path) exists already"
     }

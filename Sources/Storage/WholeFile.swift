@@ -46,11 +46,16 @@ package enum WholeFile {
     case 0: break
     case -EINVAL, -ENOSYS, -EOPNOTSUPP:  // a file system that cannot rename without replacing
       guard try give(from, name: to) else { throw .exists(path: to) }
+      // A power cut must not keep the old name's end and lose the new one.
+      try Folder.flush(Path.parent(to))
       _ = kernel.unlink(from)
     case -EEXIST:
       guard try isSameFile(from, to) else { throw .exists(path: to) }
       // Two names of one file: the old one goes. Two spellings of one name: nothing is to do.
-      if Path.resolved(from) != Path.resolved(to) { _ = kernel.unlink(from) }
+      if Path.resolved(from) != Path.resolved(to) {
+        try Folder.flush(Path.parent(to))
+        _ = kernel.unlink(from)
+      }
     case -ENOENT:
       let isGone = try FileStatus.of(from) == nil
       let isThere = try FileStatus.of(to) != nil

@@ -54,27 +54,51 @@ struct ChildProcess {
       childCount: most)
   }
 
-  private static func spawn(_ command: [String], log: String) throws -> pid_t {
+  /// Starts a program with no signal held back; its output goes to a file. `variables` are added to
+  /// this process's environment.
+  static func spawn(
+    _ command: [String], log: String, variables: [String] = []
+  ) throws -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe _ = posix_spawn_file_actions_destroy(&actions) }
     unsafe posix_spawn_file_actions_addopen(
       &actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
     unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe _ = posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var words = unsafe command.map { unsafe strdup($0) } + [nil]
+    var environment = unsafe (Self.environment + variables).map { unsafe strdup($0) } + [nil]
     defer {
       for index in unsafe words.indices { unsafe free(words[index]) }
+      for index in unsafe environment.indices { unsafe free(environment[index]) }
     }
     var process: pid_t = 0
-    let code = unsafe posix_spawnp(&process, command[0], &actions, nil, &words, environ)
+    let code = unsafe posix_spawnp(
+      &process, command[0], &actions, &attributes, &words, &environment)
     guard code == 0 else { throw Failed(description: "cannot start \(command[0]): error \(code)") }
     return process
+  }
+
+  private static var environment: [String] {
+    var variables: [String] = []
+    var entry = unsafe environ
+    while let text = unsafe entry.pointee {
+      unsafe variables.append(String(cString: text))
+      unsafe entry += 1
+    }
+    return variables
   }
 
   // MARK: /proc
 
   /// Processes started by any thread of a process. Whoever is gone has none.
-  private static func children(of process: pid_t) -> [pid_t] {
+  static func children(of process: pid_t) -> [pid_t] {
     let tasks = "/proc/\(process)/task"
     do {
       return try Folder.list(tasks).flatMap { task in

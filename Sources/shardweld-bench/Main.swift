@@ -1,4 +1,4 @@
-// Measures and torments the tool, for people who change it. One file per subcommand.
+// Measures the tool, for people who change it. One file per subcommand.
 import Glibc
 
 /// A subcommand: its words in, exit code out.
@@ -12,7 +12,7 @@ struct Subcommand: Sendable {
 struct Main {
   static let subcommands = [
     PlanTiming.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
-    FuzzRun.subcommand,
+    Simulate.subcommand, Soak.subcommand,
   ]
 
   static func main() {
@@ -33,7 +33,7 @@ struct Main {
     }
   }
 
-  private static func say(_ line: String) {
+  static func say(_ line: String) {
     let bytes = Array((line + "\n").utf8)
     _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
   }

@@ -9,7 +9,7 @@ import TestSupport
 
 struct MakeModel {
   static let subcommand = Subcommand(
-    name: "make", usage: "make DIR [--size tiny|small|large] [--seed S]", run: run)
+    name: "make", usage: "make DIR [--size tiny|soak|small|large] [--seed S]", run: run)
 
   static let ranks = [16, 64]
   /// Elements written at once.

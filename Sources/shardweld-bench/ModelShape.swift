@@ -16,12 +16,15 @@ struct ModelShape {
 
   typealias Tensor = (name: String, dtype: DType, shape: [Int])
 
-  /// `tiny` is for torments (25 MB), `small` has TinyLlama's shape (2.2 GB), `large` that of
-  /// Llama-3.2-3B (6.4 GB).
+  /// `tiny` (25 MB) and `soak` (290 MB) are for torments, `small` has TinyLlama's shape (2.2 GB),
+  /// `large` that of Llama-3.2-3B (6.4 GB).
   static let named: [String: ModelShape] = [
     "tiny": ModelShape(
       hidden: 256, layers: 12, intermediate: 704, heads: 8, keyValueHeads: 2, vocabulary: 4096,
       shardByteCount: 6_000_000),
+    "soak": ModelShape(
+      hidden: 1024, layers: 10, intermediate: 2816, heads: 16, keyValueHeads: 4,
+      vocabulary: 16_000, shardByteCount: 80_000_000),
     "small": ModelShape(
       hidden: 2048, layers: 22, intermediate: 5632, heads: 32, keyValueHeads: 4, vocabulary: 32_000,
       shardByteCount: 500_000_000),

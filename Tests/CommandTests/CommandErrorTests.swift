@@ -1,6 +1,9 @@
 import Checkpoints
+import Ledger
+import Merging
 import Messaging
 import OrderedJSON
+import Publishing
 import Safetensors
 import Storage
 import Testing
@@ -16,6 +19,12 @@ struct CommandErrorTests {
     #expect(CommandError.safetensors(.storage(storage)).exitCode == .failed)
     #expect(CommandError.messaging(.storage(storage)).exitCode == .failed)
     #expect(CommandError.checkpoint(.noWeights(folder: "f")).exitCode == .badInput)
+    let full = StorageError.noSpace(path: "p", neededByteCount: 1)
+    #expect(CommandError.storage(full).exitCode == .again)
+    #expect(CommandError.ledger(.storage(full)).exitCode == .again)
+    #expect(CommandError.merging(.storage(full)).exitCode == .again)
+    #expect(CommandError.publishing(.storage(full)).exitCode == .again)
+    #expect(CommandError.publishing(.ledger(.storage(full))).exitCode == .again)
     #expect(CommandError.messaging(.badKey(path: "p")).exitCode == .configuration)
     #expect(
       CommandError.json(path: "p", .tooDeep(offset: 1)).sentence

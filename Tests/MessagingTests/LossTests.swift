@@ -4,17 +4,19 @@ import Testing
 
 @testable import Messaging
 
-/// Milliseconds until the router has lost a connection; nil where it does not within ten seconds.
-private func millisecondsUntilLoss(_ host: Host, _ workers: [DealerLink] = []) throws -> Int64? {
+/// Whom the router loses first, and after how many milliseconds.
+private func loss(
+  _ host: Host, _ workers: [DealerLink] = []
+) throws -> (peers: [Peer], milliseconds: Int64) {
   let router = host.router
   let begin = ContinuousClock.now
-  var isLost = false
+  var peers: [Peer] = []
   _ = try host.loop(workers, seconds: 10) {
-    isLost = router.takeDisconnectionCount() > 0
-    return isLost
+    peers = router.takeLostPeers()
+    return !peers.isEmpty
   }
   let time = (ContinuousClock.now - begin).components
-  return isLost ? time.seconds * 1000 + time.attoseconds / 1_000_000_000_000_000 : nil
+  return (peers, time.seconds * 1000 + time.attoseconds / 1_000_000_000_000_000)
 }
 
 @Test(arguments: [nil, "tcp://127.0.0.1:*"])
@@ -30,10 +32,12 @@ func `a worker that closes is lost within a tenth of a second`(endpoint: String?
     return peer
   }
   let peer = try visit()
-  let milliseconds = try #require(try millisecondsUntilLoss(host))
+  let (peers, milliseconds) = try loss(host)
+  #expect(peers == [peer])
   #expect(milliseconds < 100)
   #expect(router.takeDisconnectionCount() == 0)
-  #expect(router.send([3], to: peer) == .unreachable)
+  // libzmq tells of the loss first and then takes its queue apart.
+  #expect(try host.loop { router.send([3], to: peer) == .unreachable })
   #expect(router.send([3], to: steadyPeer) == .sent)
 }
 
@@ -49,9 +53,10 @@ func `a worker that closes is lost within a tenth of a second`(endpoint: String?
   relay.freeze()
   // Words into the void are taken all the same: only silence shows it.
   #expect(host.router.send([2], to: peer) == .sent)
-  let milliseconds = try #require(try millisecondsUntilLoss(host, [steady]))
+  let (peers, milliseconds) = try loss(host, [steady])
+  #expect(peers == [peer])
   #expect((1000...5000).contains(milliseconds))
-  #expect(host.router.send([2], to: peer) == .unreachable)
+  #expect(try host.loop { host.router.send([2], to: peer) == .unreachable })
   // The worker notices as soon.
   _ = try host.loop([worker]) { worker.events().contains(.disconnected) }
   #expect(ContinuousClock.now - begin < .seconds(5))
@@ -94,15 +99,16 @@ func `a worker that closes is lost within a tenth of a second`(endpoint: String?
 }
 
 @Test func `descriptors that come back for other connections are told apart`() {
+  let (a, b, c) = (Peer(routingID: [1]), Peer(routingID: [2]), Peer(routingID: [3]))
   var connections = Connections()
   connections.accepted(7)
   connections.accepted(8)
-  connections.heard(7)
-  connections.heard(7)
+  connections.heard(7, a)
+  connections.heard(7, a)
   #expect(connections.count == 2)
   connections.disconnected(7)
   connections.accepted(7)
-  #expect(connections.takeLostCount() == 1)
+  #expect(connections.takeLost() == [a])
   // 8 is the oldest now, then the second 7; both are forgotten once given out.
   #expect(connections.takeOldestStranger() == 8)
   #expect(connections.count == 1)
@@ -110,21 +116,37 @@ func `a worker that closes is lost within a tenth of a second`(endpoint: String?
   #expect(connections.takeOldestStranger() == nil)
   connections.disconnected(7)
   connections.disconnected(8)
-  #expect(connections.takeLostCount() == 0)
-  connections.heard(8)
-  #expect(connections.takeLostCount() == 1)
+  #expect(connections.takeLost() == [])
+  // Messages left in the queue by a connection that is gone already.
+  for _ in 0..<3 { connections.heard(8, b) }
+  #expect(connections.takeLost() == [b])
+  connections.accepted(8)
+  connections.heard(8, c)
+  connections.accepted(8)
+  #expect(connections.takeLost() == [c])
 }
 
-@Test func `many arrivals keep their order and take no memory once gone`() {
+@Test func `losses that nobody takes are bounded`() {
+  var connections = Connections()
+  for number in 0..<5000 {
+    connections.accepted(7)
+    connections.heard(7, Peer(routingID: [UInt8(number % 256), UInt8(number / 256)]))
+    connections.disconnected(7)
+  }
+  let lost = connections.takeLost()
+  #expect(lost.count == Connections.lostCountMax)
+  #expect(lost.last == Peer(routingID: [135, 19]))
+}
+
+@Test func `many arrivals keep their order`() {
   var connections = Connections()
   for round in 0..<10_000 as Range<Int32> {
-    connections.accepted(round % 100)
-    if round % 100 != 50 { connections.disconnected(round % 100) }
-    if round % 100 == 50, round < 9_000 { connections.disconnected(50) }
+    connections.accepted(round)
+    if round % 100 != 50 { connections.disconnected(round) }
   }
-  // 50 was left by each of the last ten hundreds, of which only the last holds.
-  #expect(connections.count == 1)
-  #expect(connections.takeOldestStranger() == 50)
+  #expect(connections.count == 100)
+  let oldest = (0..<100).map { _ in connections.takeOldestStranger() }
+  #expect(oldest == (0..<100).map { $0 * 100 + 50 })
   #expect(connections.takeOldestStranger() == nil)
-  #expect(connections.takeLostCount() == 0)
+  #expect(connections.takeLost() == [])
 }

@@ -1,5 +1,5 @@
-// A TCP relay between a worker and its coordinator, to make a connection freeze without an end: what
-// a cable pulled out or a stopped process looks like.
+// A TCP relay between a worker and its coordinator, to make a connection freeze without an end:
+// what a cable pulled out or a stopped process looks like.
 import Foundation
 import Glibc
 import Storage

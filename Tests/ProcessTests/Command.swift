@@ -85,6 +85,41 @@ struct Command {
     while unsafe waitpid(processID, &status, 0) < 0 {
       guard errno == EINTR else { throw Failure(what: "wait for \(processID)", errno: errno) }
     }
+    return try outcome(status)
+  }
+
+  /// The same, but who is not done after so many seconds is killed: a hang is a failure, and its
+  /// end by SIGKILL tells of it.
+  func wait(seconds: Int) throws -> Outcome {
+    for _ in 0..<seconds * 200 {
+      if let outcome = try look() { return outcome }
+      usleep(5_000)
+    }
+    send(SIGKILL)
+    return try wait()
+  }
+
+  /// The same without holding a thread meanwhile, for runs that take long.
+  func end(seconds: Int) async throws -> Outcome {
+    for _ in 0..<seconds * 20 {
+      if let outcome = try look() { return outcome }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    send(SIGKILL)
+    return try wait()
+  }
+
+  /// The outcome where the process has ended; to be asked no more then.
+  private func look() throws -> Outcome? {
+    var status: Int32 = 0
+    let ended = unsafe waitpid(processID, &status, WNOHANG)
+    guard ended >= 0 || errno == EINTR else {
+      throw Failure(what: "wait for \(processID)", errno: errno)
+    }
+    return ended == processID ? try outcome(status) : nil
+  }
+
+  private func outcome(_ status: Int32) throws -> Outcome {
     func text(_ name: String) throws -> String {
       String(decoding: try Data(contentsOf: streams.appending(path: name)), as: UTF8.self)
     }

@@ -83,6 +83,19 @@ struct ManifestTests {
     let error = #expect(throws: PlanError.self) { try Manifest.decode(Array(damaged.utf8)) }
     #expect(error?.sentence == sentence)
   }
+
+  @Test(arguments: [
+    "headerDigest", "kind", "configDigest", "byteCount", "dtype", "shape", "source",
+  ])
+  func `a manifest with a part left out is refused`(member: String) throws {
+    let merge = try TinyOutput()
+    let whole = try String(decoding: manifest(merge).encode(), as: UTF8.self)
+    let part = try Regex(#","\#(member)":("[^"]*"|\[[^\]]*\]|\d+)"#)
+    let range = try #require(whole.firstRange(of: part))
+    let damaged = whole.replacingCharacters(in: range, with: "")
+    let error = #expect(throws: PlanError.self) { try Manifest.decode(Array(damaged.utf8)) }
+    #expect(error?.sentence == "member \"\(member)\" is missing")
+  }
 }
 
 extension String {

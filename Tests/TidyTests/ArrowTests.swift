@@ -19,7 +19,7 @@ private let allowed: [String: Set<String>] = [
 
 /// Modules of the toolchain that each may import beside these.
 private let toolchain: [String: Set<String>] = [
-  "Adapters": ["_StringProcessing"], "Coordination": ["Dispatch", "Glibc", "Synchronization"],
+  "Coordination": ["Dispatch", "Glibc", "Synchronization"],
   "Merging": ["Dispatch", "Glibc", "Synchronization"],
   "Messaging": ["Glibc", "Synchronization"],
   "Working": ["Dispatch", "Glibc", "Synchronization"], "Storage": ["Glibc"],

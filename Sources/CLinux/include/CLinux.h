@@ -24,6 +24,12 @@ int sw_signalfd(void);
 int sw_signalfd_next(int fd);
 /// Asks the kernel to send `signal` to this process when its parent thread ends.
 int sw_die_with_parent(int signal);
+/// pidfd_open(2): a descriptor that stays this process's whoever gets its number later.
+int sw_pidfd_open(pid_t process);
+/// pidfd_send_signal(2).
+int sw_pidfd_signal(int fd, int signal);
+/// Makes this process the parent of its descendants that lose theirs.
+int sw_adopt_orphans(void);
 /// explicit_bzero(3): a wipe the optimiser keeps.
 void sw_wipe(void *bytes, size_t count);
 /// posix_fadvise(POSIX_FADV_DONTNEED) over the whole file.

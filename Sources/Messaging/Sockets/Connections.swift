@@ -4,50 +4,58 @@
 // one, libzmq's thread spins and the coordinator cannot open its own files.
 import Storage
 
-/// Who is connected, how many were lost, and who goes first where there are too many.
+/// Who is connected, who was lost, and who goes first where there are too many.
 ///
 /// A number comes back for another connection once its disconnection is in the monitor's queue, so
 /// the monitor must be read to its end before a message's number is looked up.
 struct Connections {
+  /// Losses kept for somebody who takes them seldom; of more, the first are forgotten.
+  static let lostCountMax = 4096
+
   /// Strangers by their descriptor, each with its place in the order of arrival.
   private var strangers: [Int32: UInt64] = [:]
-  private var workers: Set<Int32> = []
+  private var workers: [Int32: Peer] = [:]
   /// Strangers as they came; those gone since are passed over.
   private var arrivals: [(descriptor: Int32, place: UInt64)] = []
   private var firstArrival = 0
   private var arrivalCount: UInt64 = 0
-  private var lostCount = 0
+  private var lost: [Peer] = []
+  /// The latest of them all: what they left in the queue must not stand for another connection.
+  private var recentlyLost: [Peer] = []
 
   /// Connections that were not cut off.
   var count: Int { strangers.count + workers.count }
 
   mutating func accepted(_ descriptor: Int32) {
     arrivalCount += 1
-    if workers.remove(descriptor) != nil { lostCount += 1 }
+    lose(workers.removeValue(forKey: descriptor))
     strangers[descriptor] = arrivalCount
     arrivals.append((descriptor, arrivalCount))
     compact()
   }
 
-  /// Notes that an authorised message came over a connection.
-  mutating func heard(_ descriptor: Int32) {
-    guard !workers.contains(descriptor) else { return }
+  /// Notes that an authorised message of a peer came over a connection.
+  mutating func heard(_ descriptor: Int32, _ peer: Peer) {
+    guard workers[descriptor] != peer, !recentlyLost.contains(peer) else { return }
     if strangers.removeValue(forKey: descriptor) != nil {
-      workers.insert(descriptor)
+      workers[descriptor] = peer
+    } else if let other = workers[descriptor] {
+      lose(other)
+      workers[descriptor] = peer
     } else {
-      lostCount += 1  // the message outlived its connection
+      lose(peer)  // the message outlived its connection
     }
   }
 
   mutating func disconnected(_ descriptor: Int32) {
-    if workers.remove(descriptor) != nil { lostCount += 1 }
+    lose(workers.removeValue(forKey: descriptor))
     strangers[descriptor] = nil
   }
 
-  /// Workers' connections lost since the last call.
-  mutating func takeLostCount() -> Int {
-    defer { lostCount = 0 }
-    return lostCount
+  /// Peers whose connections were lost since the last call.
+  mutating func takeLost() -> [Peer] {
+    defer { lost = [] }
+    return lost
   }
 
   /// The stranger that has been there longest, forgotten here; nil where there is none.
@@ -61,6 +69,14 @@ struct Connections {
       }
     }
     return nil
+  }
+
+  private mutating func lose(_ peer: Peer?) {
+    guard let peer else { return }
+    if lost.count == Self.lostCountMax { lost.removeFirst() }
+    lost.append(peer)
+    if recentlyLost.count == 64 { recentlyLost.removeFirst() }
+    recentlyLost.append(peer)
   }
 
   /// Drops what is passed over anyway once it is the larger part.

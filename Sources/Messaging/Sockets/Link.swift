@@ -20,7 +20,8 @@ package class Link {
 
   /// What both sides set: dead hosts show within four seconds, strangers are sent off.
   static func setCommonOptions(_ socket: borrowing Socket) throws(MessagingError) {
-    try socket.set(wide: ZMQ_MAXMSGSIZE, 1 << 20)
+    // A part of ours and what its encryption adds. A thousand of them may wait for each peer.
+    try socket.set(wide: ZMQ_MAXMSGSIZE, Int64(MessageCodec.byteCountMax) + 64)
     for (option, value) in [
       (ZMQ_SNDHWM, 1000), (ZMQ_RCVHWM, 1000), (ZMQ_IPV6, 1), (ZMQ_TCP_MAXRT, 10_000),
       (ZMQ_HEARTBEAT_IVL, 1000), (ZMQ_HEARTBEAT_TIMEOUT, 3000), (ZMQ_HEARTBEAT_TTL, 4000),

@@ -86,7 +86,7 @@ package final class RouterLink: Link {
       switch allowList.verdict(on: key, from: address) {
       case .admitted(let name):
         takeEvents()
-        if let descriptor = frames[1].descriptor { connections.heard(descriptor) }
+        if let descriptor = frames[1].descriptor { connections.heard(descriptor, peer) }
         return Incoming(peer: peer, key: key, name: name, bytes: bytes)
       case .refused(let fault):
         note(.droppedMessage(key, fault, address: address))
@@ -96,13 +96,16 @@ package final class RouterLink: Link {
     return nil
   }
 
-  /// Workers' connections lost since the last call: closed, killed, or silent for four seconds.
-  /// Which, a message to each worker shows: it is `unreachable`. Strangers do not count, nor does
-  /// a connection over which no authorised message came.
-  package func takeDisconnectionCount() -> Int {
+  /// Peers whose connections were lost since the last call: closed, killed, or silent for four
+  /// seconds. Strangers are not among them, nor is anybody of whom no authorised message was
+  /// received. A message to a lost peer may still be taken in the moment after.
+  package func takeLostPeers() -> [Peer] {
     attend()
-    return connections.takeLostCount()
+    return connections.takeLost()
   }
+
+  /// How many peers `takeLostPeers` would give, which are then taken.
+  package func takeDisconnectionCount() -> Int { takeLostPeers().count }
 
   /// The first refusals since the last call, in order: at most 64, so that no flood of strangers
   /// fills memory or the log. `refusalCount` counts them all.

@@ -36,7 +36,8 @@ enum MergeCommand {
       result = try body(printer, log, signals)
     } catch {
       printer.finish(isComplete: false)
-      throw error
+      // A shard that is not as it was written is a failure here; `verify` finds differences.
+      throw error.exitCode == .different ? .failed(error.sentence) : error
     }
     printer.finish(isComplete: true)
     result.milliseconds = Clock.milliseconds - start

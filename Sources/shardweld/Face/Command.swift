@@ -5,19 +5,22 @@ import Storage
 enum Command: String, CaseIterable, Sendable {
   case merge, coordinator, worker, plan, verify, status, explain, inspect, diff, keygen, completions
 
-  var outline: CommandOutline {
+  var outline: CommandOutline { flags.outline }
+
+  /// What the words after the command's name are read into.
+  fileprivate var flags: any CommandFlags.Type {
     switch self {
-    case .merge: MergeFlags.declaration.outline
-    case .coordinator: CoordinatorFlags.declaration.outline
-    case .worker: WorkerFlags.declaration.outline
-    case .plan: PlanFlags.declaration.outline
-    case .verify: VerifyFlags.declaration.outline
-    case .status: StatusFlags.declaration.outline
-    case .explain: ExplainFlags.declaration.outline
-    case .inspect: InspectFlags.declaration.outline
-    case .diff: DiffFlags.declaration.outline
-    case .keygen: KeygenFlags.declaration.outline
-    case .completions: CompletionsFlags.declaration.outline
+    case .merge: MergeFlags.self
+    case .coordinator: CoordinatorFlags.self
+    case .worker: WorkerFlags.self
+    case .plan: PlanFlags.self
+    case .verify: VerifyFlags.self
+    case .status: StatusFlags.self
+    case .explain: ExplainFlags.self
+    case .inspect: InspectFlags.self
+    case .diff: DiffFlags.self
+    case .keygen: KeygenFlags.self
+    case .completions: CompletionsFlags.self
     }
   }
 
@@ -56,8 +59,17 @@ enum Command: String, CaseIterable, Sendable {
   }
 }
 
+extension CommandFlags {
+  fileprivate static var outline: CommandOutline { declaration.outline }
+
+  /// Reads the words as a run does.
+  fileprivate static func check(_ words: [String]) throws(UsageError) {
+    _ = try declaration.parse(words)
+  }
+}
+
 /// The whole command line: which command, help or version is asked for.
-enum CommandLineFace {
+package enum CommandLineFace {
   /// What the words after the program's name ask for.
   enum Choice: Equatable, Sendable {
     case overview
@@ -82,6 +94,14 @@ enum CommandLineFace {
       let nearest = Nearest.match(first, among: ["--help", "--version"])
       throw .unknownFlag(first, nearest: nearest)
     }
+  }
+
+  /// Why the words are not understood, nil where they are. Runs nothing.
+  package static func fault(in words: [String]) -> String? {
+    do throws(UsageError) {
+      if case .run(let command, let rest) = try choose(words) { try command.flags.check(rest) }
+      return nil
+    } catch { return error.sentence }
   }
 
   /// Runs what the words ask for; a failure is one sentence on standard error.

@@ -62,18 +62,18 @@ enum CommandError: Error, Equatable {
   /// A file system that fails is no fault of the input; keys have a code of their own.
   var exitCode: ExitCode {
     switch self {
-    case .storage(.noSpace), .ledger(.storage(.noSpace)), .publishing(.storage(.noSpace)):
-      .again
+    case .storage(.noSpace): .again
     case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)), .safetensors(.storage),
       .adapter(.storage), .adapter(.container(.storage)), .messaging(.storage):
       .failed
     case .usage, .checkpoint, .safetensors, .json, .adapter, .planning, .refused: .badInput
     case .plan, .failed: .failed
     case .ledger(.running), .ledger(.planChanged), .ledger(.noJob): .badInput
-    case .ledger: .failed
+    case .ledger(let error): error.isNoSpace ? .again : .failed
     case .merging(.stopped): .again
     case .merging(let error): error.noSpace ? .again : .failed
     case .publishing(.noManifest): .badInput
+    case .publishing(let error) where error.isNoSpace: .again
     case .publishing(let error): error.isDifference ? .different : .failed
     case .messaging, .configuration: .configuration
     case .stopped: .again

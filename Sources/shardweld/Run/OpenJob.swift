@@ -57,7 +57,7 @@ struct OpenJob {
       checkpointConfig: checkpoint.configBytes,
       sideFiles: checkpoint.sideFiles.map { (Path.join(checkpoint.path, $0), $0) },
       adapterFiles: try preparation.adapterFiles(), baseManifest: try preparation.baseManifest(),
-      tool: "shardweld \(Version.current)")
+      tool: "shardweld \(Version.current)", epoch: ledger.epoch)
     self.preparation = preparation
     self.output = output
     self.encoded = encoded
