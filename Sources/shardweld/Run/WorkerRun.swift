@@ -16,6 +16,10 @@ struct WorkerRun {
 
   /// Local workers over a private socket.
   func runLocally() throws(CommandError) -> MergeResult {
+    // Nobody else will come who has more.
+    if let shortage = Self.shortage(job.facts, limit: flags.memoryLimit) {
+      throw .refused(shortage)
+    }
     PrivateFolder.removeLeftovers(log)
     let folder = try PrivateFolder()
     defer { folder.remove(log) }
@@ -31,6 +35,17 @@ struct WorkerRun {
         flags.logLevel.rawValue,
       ])
     return try run(endpoint: folder.endpoint, keys: folder.keys, local: recipe)
+  }
+
+  /// Why workers of so much memory could never finish; nil where they can.
+  static func shortage(_ jobs: [JobFacts], limit: Int64) -> String? {
+    let left = jobs.filter { !$0.isCommitted }
+    guard let most = left.max(by: { $0.memoryByteCount < $1.memoryByteCount }),
+      most.memoryByteCount > limit
+    else { return nil }
+    return "\(most.shardName) needs a worker with \(Amount.bytes(most.memoryByteCount)) of memory, "
+      + "but --memory-limit is \(Amount.bytes(limit)); give --memory-limit "
+      + Quantity.text(most.memoryByteCount)
   }
 
   /// Workers that come over the network, or the local ones.
