@@ -116,7 +116,7 @@ private func quantile(_ part: Double, of sorted: [Double]) -> Double {
   #expect(times.count >= 5)
   #expect(quantile(0.99, of: times) < (wanted == nil ? 1000 : 100))
   #expect(worker.events() == [.connected])
-  #expect(host.router.takeDisconnectionCount() == 0)
+  #expect(host.router.takeLostPeers().count == 0)
   if wanted != nil {
     print(
       "\(flood.arrived) strangers in \(seconds) s, round trips in ms: "

@@ -26,7 +26,7 @@ func `a cable pulled out shows on both ends within five seconds, and mends`() as
     #expect(router.send([2], to: peer) == .sent)
     var (isLost, isDisconnected) = (false, false)
     _ = try host.loop([worker], seconds: 10) {
-      isLost = isLost || router.takeDisconnectionCount() == 1
+      isLost = isLost || router.takeLostPeers().count == 1
       isDisconnected = isDisconnected || worker.events().contains(.disconnected)
       return isLost && isDisconnected
     }
