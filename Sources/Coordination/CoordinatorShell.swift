@@ -194,7 +194,7 @@ package final class CoordinatorShell {
   private func takeLostPeers() {
     let lost = link.takeLostPeers()
     guard !lost.isEmpty else { return }
-    for (id, peer) in peers.filter({ lost.contains($0.value) }).sorted(by: { $0.key < $1.key }) {
+    for id in peers.filter({ lost.contains($0.value) }).keys.sorted() {
       peers[id] = nil
       tell(.unreachable(id))
     }
