@@ -53,13 +53,30 @@ extension CoordinatorMachine {
     }
   }
 
+  /// True where what a worker makes is an opinion of its own, beside those involved: it is another
+  /// process, and no later life of one of them (of the same host and key, where workers have keys
+  /// of their own). A judge between two hosts is of neither.
+  private func isIndependent(
+    _ entry: RosterEntry, of involved: [WorkerID], isJudge: Bool
+  ) -> Bool {
+    guard !involved.isEmpty else { return true }
+    if involved.contains(entry.id) { return false }
+    let hosts = involved.map { roster.host($0) }
+    if isJudge, hosts.contains(entry.host), hosts.contains(where: { $0 != hosts[0] }) {
+      return false
+    }
+    guard zip(involved, hosts).contains(where: { $0.key == entry.id.key && $1 == entry.host })
+    else { return true }
+    return !roster.hasLive { $0.host != entry.host || $0.id.key != entry.id.key }
+  }
+
   /// How badly a worker suits a job, 0 where nothing speaks against it; nil where it may never do
   /// it. In order of weight: its host is drained; it failed the job; its host did; it shares its
   /// host with a worker whose work it would confirm.
   private func rank(_ entry: RosterEntry, for job: JobEntry, _ involved: [WorkerID]) -> Int? {
     guard job.facts.memoryByteCount <= entry.memoryByteCount,
       entry.declinedByteCount.map({ job.facts.byteCount < $0 }) ?? true,
-      !involved.contains(entry.id)
+      isIndependent(entry, of: involved, isJudge: job.wanted > 2)
     else { return nil }
     var rank = 0
     if hosts.isDrained(entry.host) { rank += 8 }

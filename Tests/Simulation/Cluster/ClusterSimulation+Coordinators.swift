@@ -17,7 +17,6 @@ extension ClusterSimulation {
     // Once the output stands, where no old view of the folders hides it.
     let isThere = disk.exists(merge.output)
     let host = weather.isLocal ? "h0" : isThere ? lastHost : "c\(random.number(0...1))"
-    lastHost = host
     let process = disk.process(host: host, processID: processCount)
     let coordinator = SimulatedCoordinator(process, number: coordinators.count)
     let others = coordinators.filter { $0.isAlive && $0.isListening }
@@ -54,6 +53,7 @@ extension ClusterSimulation {
     var facts = found
     if sabotage == .forgetsCommits { for at in facts.indices { facts[at].isCommitted = false } }
     coordinator.ledger = ledger
+    lastHost = coordinator.process.hostName
     coordinator.epoch = ledger.epoch
     coordinator.work = DiskWork(
       ledger: ledger, publication: merge.publication(epoch: ledger.epoch), jobs: merge.plan.jobs, overwrites: false)
