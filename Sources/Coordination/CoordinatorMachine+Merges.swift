@@ -136,6 +136,8 @@ extension CoordinatorMachine {
       job.disputedSince = since
     }
     dropTries(of: id, "its bytes are in dispute")
+    // Where two had agreed before the third differed, it is settled already.
+    decide(id)
   }
 
   /// Two of three agree; the third one's host gets no more work.

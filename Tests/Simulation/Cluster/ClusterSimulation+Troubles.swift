@@ -47,6 +47,8 @@ extension ClusterSimulation {
 
   /// Its next message shows it.
   private func bar(_ worker: SimulatedWorker) {
+    // A liar under another key would be a second opinion.
+    guard worker.lie != .computesWrongly else { return }
     barredKeys.append(worker.key)
     watch.disturbs(worker)
   }
