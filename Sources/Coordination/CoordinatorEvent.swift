@@ -63,7 +63,7 @@ extension CoordinatorMachine {
       case joined, away, back, lost, left, barred, drained
       case assigned, adopted, copied, withdrawn, cancelled, still
       case merged, readBack, committed, failed, mismatch, handedBack, declined, died
-      case suspected, disputed, settled, quarantined, ending
+      case suspected, disputed, settled, unaudited, quarantined, ending
     }
     package var kind: Kind
     package var attempt: AttemptID?

@@ -242,6 +242,23 @@ extension CoordinatorMachine {
     }
   }
 
+  /// Audited jobs that nobody else can merge: after a while the first word stands.
+  mutating func watchAudits() {
+    for id in jobs.pending {
+      let job = jobs[id]
+      guard job.wanted == 2, let first = job.claims.first, job.tries.isEmpty,
+        job.checking.isEmpty, now - job.queuedAt > settings.thirdMilliseconds,
+        !hasCandidate(job, job.involved)
+      else { continue }
+      note(
+        .unaudited, first.attempt, worker: first.writer,
+        text: "\(job.facts.shardName) shall be merged twice, and no second worker is there to do "
+          + "it; it stands on the word of one")
+      change(id) { $0.wanted = 1 }
+      choose(first, of: id)
+    }
+  }
+
   private func witnesses(_ claims: [Claim]) -> String {
     claims.map { "\($0.digest) by \(roster.label($0.writer))" }.joined(separator: ", ")
   }

@@ -63,7 +63,8 @@ package struct CoordinatorSettings: Equatable, Sendable {
   package var stallMilliseconds: Int64 = 600_000
   /// How long dismissed workers have to say goodbye.
   package var farewellMilliseconds: Int64 = 3_000
-  /// Two workers differ and no third is there: so long the job waits for one.
+  /// Two workers differ and no third is there, or no second one for an audit: so long the job waits
+  /// for one.
   package var thirdMilliseconds: Int64 = 15_000
 
   /// Tasks of one worker: one running, one prefetched.

@@ -103,7 +103,7 @@ struct AttemptHistory: Equatable, Sendable {
     case .quarantined:
       endOthers(of: id.job, .withdrawn("its job was given up"), at: entry.time)
     case .joined, .away, .back, .lost, .left, .barred, .drained, .copied, .still, .suspected,
-      .disputed, .ending:
+      .disputed, .unaudited, .ending:
       break
     }
   }
