@@ -51,13 +51,27 @@ import Testing
     #expect(play.join("h2", host: "h", credit: 1).given(to: "h2").count == 1)
   }
 
-  @Test func `by the same worker where it is alone`() {
+  @Test func `where nobody else can merge it, the first word stands after fifteen seconds`() {
     var play = audited()
     play.join("a", credit: 1)
-    let directives = play.mergedWell("a", play.attempt(0), credit: 1)
-    #expect(directives.commits.isEmpty)
-    #expect(play.hands["a"] == [.merge(play.attempt(0, 2))])
-    #expect(play.mergedWell("a", play.attempt(0, 2)).commits == [play.attempt(0)])
+    play.mergedWell("a", play.attempt(0), credit: 1)
+    #expect(play.pass(15_000, talking: ["a"]).notes(.unaudited).isEmpty)
+    let directives = play.pass(1_000, talking: ["a"])
+    #expect(
+      directives.notes(.unaudited) == [
+        "shard-0 shall be merged twice, and no second worker is there to do it; it stands on the "
+          + "word of one"
+      ])
+    #expect(directives.commits == [play.attempt(0)])
+  }
+
+  @Test func `a busy second worker is waited for`() {
+    var play = audited()
+    play.join("a", credit: 1)
+    play.join("b")
+    play.mergedWell("a", play.attempt(0))
+    #expect(play.pass(60_000, talking: ["a", "b"]).notes(.unaudited).isEmpty)
+    #expect(play.report("b", credit: 1).given(to: "b") == [.merge(play.attempt(0, 2))])
   }
 
   @Test func `two that agree commit one and discard the other`() {
