@@ -45,6 +45,9 @@ extension CoordinatorMachine {
     switch message {
     case .hello(let introduction, let held):
       guard dismissedAt == nil else { return send(.dismiss, to: id) }
+      guard roster.entries.count < settings.workersMax else {
+        return send(.refuse(reason: "\(settings.workersMax) processes have joined already"), to: id)
+      }
       let slot = roster.insert(
         RosterEntry(
           id: id, host: introduction.host, processID: introduction.processID,

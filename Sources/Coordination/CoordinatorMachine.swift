@@ -95,6 +95,11 @@ package struct CoordinatorMachine: Sendable {
   /// This coordinator's life.
   package var epoch: UInt64 { settings.epoch }
 
+  /// True for a worker that joined and has not left.
+  package func knows(_ id: WorkerID) -> Bool {
+    roster.slot(of: id).map { roster[$0].standing != .gone } ?? false
+  }
+
   /// Merges given out again because one failed or was lost.
   package var retryCount: Int { retries }
 

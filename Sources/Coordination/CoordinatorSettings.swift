@@ -67,6 +67,8 @@ package struct CoordinatorSettings: Equatable, Sendable {
   /// for one.
   package var thirdMilliseconds: Int64 = 15_000
 
+  /// Processes that may ever join a run; more than any cluster starts, fewer than fill the memory.
+  package var workersMax = 100_000
   /// Tasks of one worker: one running, one prefetched.
   package var tasksPerWorkerMax = 2
   /// Failures of devices and machines that quarantine a job; where one host alone works, fewer.

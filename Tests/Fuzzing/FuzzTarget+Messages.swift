@@ -44,13 +44,20 @@ extension FuzzTarget {
   private static let envelope = Envelope(epoch: 3, session: 0x0123_4567_89AB_CDEF, sequence: 9)
   private static let attemptID = AttemptID(job: 12, epoch: 3, attempt: 1)
 
+  private static let merge = TaskID(.merge, attemptID)
+  private static let readBack = TaskID(.readBack, attemptID)
+
   private static let workerMessages: [WorkerMessage] = [
-    .hello(host: "node", processID: 77, threads: 8, running: [attemptID, attemptID]),
-    .credit(count: 2), .progress(running: attemptID, byteCount: 1 << 40, held: [attemptID]),
-    .result(.merge, attemptID, .merged(byteCount: 4096, digest: digest, recordDigest: digest)),
-    .result(.readBack, attemptID, .readBack(byteCount: 4096, digest: digest)),
-    .result(.merge, attemptID, .failed(reason: "no space", isFinal: false, noSpace: true)),
-    .result(.merge, attemptID, .handedBack), .goodbye,
+    .hello(
+      Introduction(
+        host: "node", processID: 77, threads: 8, memoryByteCount: 256_000_000, planDigest: digest),
+      held: [merge, readBack]),
+    .progress(running: merge, byteCount: 1 << 40, held: [merge], credit: 1),
+    .result(
+      merge, .merged(byteCount: 4096, digest: digest, recordDigest: digest), credit: 2),
+    .result(readBack, .readBack(byteCount: 4096, digest: digest), credit: 0),
+    .result(merge, .failed(TaskFailure(.noSpace, "no space")), credit: 1),
+    .result(merge, .handedBack, credit: 0), .result(merge, .declined, credit: 0), .goodbye,
   ]
 
   private static let coordinatorMessages: [CoordinatorMessage] = [
@@ -58,8 +65,10 @@ extension FuzzTarget {
       jobFolder: "/models/out.shardweld", planDigest: digest, heartbeatMilliseconds: 2000,
       leaseMilliseconds: 15_000),
     .refuse(reason: "another version"),
-    .assign(.merge(attemptID, PlanSlice(offset: 4096, byteCount: 512, digest: digest))),
-    .assign(.readBack(attemptID)), .settled(.merge, attemptID), .cancel(.readBack, attemptID),
+    .assign(
+      .merge(
+        attemptID, PlanSlice(offset: 4096, byteCount: 512, digest: digest), byteCount: 1 << 30)),
+    .assign(.readBack(attemptID)), .settled(merge), .cancel(readBack),
     .heartbeat, .dismiss, .farewell,
   ]
 }

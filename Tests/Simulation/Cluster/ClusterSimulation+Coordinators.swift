@@ -56,7 +56,7 @@ extension ClusterSimulation {
     coordinator.ledger = ledger
     coordinator.epoch = ledger.epoch
     coordinator.work = DiskWork(
-      ledger: ledger, publication: merge.publication, jobs: merge.plan.jobs, overwrites: false)
+      ledger: ledger, publication: merge.publication(epoch: ledger.epoch), jobs: merge.plan.jobs, overwrites: false)
     coordinator.machine = CoordinatorMachine(settings: settings, jobs: facts, now: now)
     coordinator.isListening = true
     coordinator.diskFreeAt = now
