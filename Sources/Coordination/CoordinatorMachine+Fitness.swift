@@ -9,8 +9,10 @@ extension CoordinatorMachine {
   /// True where this worker may read the claim of a written job back.
   func mayReadBack(_ job: Int, _ slot: Int) -> Bool {
     guard case .written(let claim) = jobs[job].state else { return false }
-    let isDoubter = claim.doubts.contains { $0.reader == roster[slot].id }
-    return isOverdue(jobs[job]) ? !isDoubter : mayRead(claim, slot)
+    guard isOverdue(jobs[job]) else { return mayRead(claim, slot) }
+    // Not even now does a writer clear itself of a doubt.
+    let id = roster[slot].id
+    return !claim.doubts.contains { $0.reader == id || id == claim.writer }
   }
 
   /// The writer reads its own shard back only where nobody else can and nobody doubted it; who

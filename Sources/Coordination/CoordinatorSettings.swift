@@ -63,8 +63,11 @@ package struct CoordinatorSettings: Equatable, Sendable {
   package var stallMilliseconds: Int64 = 600_000
   /// How long dismissed workers have to say goodbye.
   package var farewellMilliseconds: Int64 = 3_000
-  /// Two workers differ and no third is there: so long the job waits for one.
+  /// Two workers differ and no third is there, or no second one for an audit: so long the job waits
+  /// for one.
   package var thirdMilliseconds: Int64 = 15_000
+  /// An audited job waits so long for a second worker.
+  package var auditMilliseconds: Int64 = 120_000
 
   /// Processes that may ever join a run; more than any cluster starts, fewer than fill the memory.
   package var workersMax = 100_000

@@ -182,6 +182,12 @@ package final class CoordinatorShell {
   /// its key is listened to any more.
   private func malformed(_ error: MessageError, _ incoming: Incoming) {
     let key = incoming.key.text
+    // Another version is no fault: it sees ours, and goes with a sentence.
+    if case .version = error {
+      let envelope = Envelope(epoch: machine.epoch, session: 0, sequence: 1)
+      _ = link.send(MessageCodec.encode(.refuse(reason: error.sentence), envelope), to: incoming.peer)
+      return remark(.malformed(error, worker: incoming.name))
+    }
     let count = malformedCounts[key, default: 0] + 1
     malformedCounts[key] = count
     guard count <= Self.malformedCountMax else { return }

@@ -128,8 +128,8 @@ struct WorkerRun {
         note.kind.rawValue, note.attempt.map { "\($0)" } ?? "", note.worker, note.text,
       ].filter { !$0.isEmpty }.joined(separator: " ")
       switch note.kind {
-      case .failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled, .drained,
-        .barred, .quarantined:
+      case .failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled,
+        .drained, .barred, .quarantined:
         log.warning(text)
       default: log.debug(text)
       }
