@@ -185,7 +185,8 @@ package final class CoordinatorShell {
     // Another version is no fault: it sees ours, and goes with a sentence.
     if case .version = error {
       let envelope = Envelope(epoch: machine.epoch, session: 0, sequence: 1)
-      _ = link.send(MessageCodec.encode(.refuse(reason: error.sentence), envelope), to: incoming.peer)
+      _ = link.send(
+        MessageCodec.encode(.refuse(reason: error.sentence), envelope), to: incoming.peer)
       return remark(.malformed(error, worker: incoming.name))
     }
     let count = malformedCounts[key, default: 0] + 1

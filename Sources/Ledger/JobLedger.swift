@@ -1,7 +1,7 @@
+import Glibc
 // What is durably done of one merge, and this coordinator's hold on it. Everything that decides
 // lies in plan.json and commit/; the journal is for people. May be used from several threads.
 package import Planning
-import Glibc
 import Storage
 import Synchronization
 
@@ -49,7 +49,8 @@ package final class JobLedger: Sendable {
     orphans = recovered.orphans
     state = Mutex(
       State(
-        lock: lock, committed: recovered.committed, beats: 0, journal: Self.newJournal(folder.journal(epoch)),
+        lock: lock, committed: recovered.committed, beats: 0,
+        journal: Self.newJournal(folder.journal(epoch)),
         journalByteCount: 0))
   }
 

@@ -6,7 +6,8 @@ enum Simulate {
   static let subcommand = Subcommand(
     name: "simulate",
     usage: "simulate [--from SEED] [--count N] [--sabotage NAME] [--failures N] [--trace yes]\n"
-      + "  shardweld-bench simulate --story SEED",
+      + "  shardweld-bench simulate --story SEED\n"
+      + "  shardweld-bench simulate --blows yes [--part K --parts N]",
     run: run)
 
   private static func run(_ given: Words) throws -> Int32 {
@@ -17,8 +18,12 @@ enum Simulate {
     let failedMax = try words.number("failures") ?? 1
     let tracing = words.text("trace") != nil
     let story = try words.number("story")
+    let strikes = words.text("blows") != nil
+    let part = try words.number("part") ?? 0
+    let parts = try words.number("parts") ?? 1
     try words.end()
     if let story { return tell(story, sabotage) }
+    if strikes { return strike(part: Int(part), of: Int(parts)) }
     let stage = Stage()
     let clock = ContinuousClock()
     let start = clock.now
@@ -41,10 +46,25 @@ enum Simulate {
       }
     }
     let seconds = (clock.now - start) / .milliseconds(1) / 1000
-    print("\(count) seeds from \(from), \(steps) steps, \(seconds) s: \(failed == 0 ? "nothing" : "\(failed)") broken")
-    print("checks: " + checks.indices.dropFirst().map { "I\($0) \(checks[$0])" }.joined(separator: ", "))
-    print("injected: \(counts)")
+    print(
+      "\(count) seeds from \(from), \(steps) steps, \(seconds) s: "
+        + (failed == 0 ? "nothing broken" : "\(failed) broken"))
+    let numbers = checks.indices.dropFirst().map { "I\($0) \(checks[$0])" }
+    print("checks: " + numbers.joined(separator: ", "))
+    print("injected: " + counts.text)
     return failed == 0 ? 0 : 1
+  }
+
+  /// A merge of three shards, struck at every step and at every pair of steps, in every way.
+  private static func strike(part: Int, of parts: Int) -> Int32 {
+    let trial = StepTrial()
+    for first in Blow.allCases {
+      trial.strikeOnce(first)
+      for second in Blow.allCases { trial.strikeTwice(first, second, part: part, of: parts) }
+      print("\(first) and another: \(trial.runCount) runs, \(trial.breaches.count) broken")
+    }
+    for breach in trial.breaches { print(breach) }
+    return trial.breaches.isEmpty ? 0 : 1
   }
 
   /// Tells a run line by line on standard error, so that a crash loses none.

@@ -29,7 +29,8 @@ extension ClusterSimulation {
     guard coordinator.isAlive, !isFinished else { return comesToDeath(coordinator) }
     switch result {
     case .ready(let ledger, let facts):
-      watch.opened(ledger, others: others.filter { $0.isAlive && $0.isListening }, takesOver: takesOver)
+      watch.opened(
+        ledger, others: others.filter { $0.isAlive && $0.isListening }, takesOver: takesOver)
       begin(coordinator, ledger, facts)
     case .wasFinished: end(coordinator, .finished)
     case .refused(let reason):
@@ -56,7 +57,8 @@ extension ClusterSimulation {
     lastHost = coordinator.process.hostName
     coordinator.epoch = ledger.epoch
     coordinator.work = DiskWork(
-      ledger: ledger, publication: merge.publication(epoch: ledger.epoch), jobs: merge.plan.jobs, overwrites: false)
+      ledger: ledger, publication: merge.publication(epoch: ledger.epoch), jobs: merge.plan.jobs,
+      overwrites: false)
     coordinator.machine = CoordinatorMachine(settings: settings, jobs: facts, now: now)
     coordinator.isListening = true
     coordinator.diskFreeAt = now
@@ -123,7 +125,8 @@ extension ClusterSimulation {
   // MARK: The disk
 
   private func order(_ order: DiskOrder, _ coordinator: SimulatedCoordinator) {
-    if case .note = order {} else {
+    if case .note = order {
+    } else {
       coordinator.diskFreeAt = max(now, coordinator.diskFreeAt) + random.number(1...100)
     }
     agenda.put(

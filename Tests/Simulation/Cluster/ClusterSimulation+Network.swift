@@ -115,8 +115,11 @@ extension ClusterSimulation {
     guard worker.pausedUntil <= now else { return agenda.put(again, at: worker.pausedUntil) }
     do throws(MessageError) {
       var (message, envelope) = try MessageCodec.decodeCoordinator(bytes)
-      if sabotage == .obeysOldEpochs { envelope.epoch = max(envelope.epoch, watch.epoch(of: worker)) }
-      tell(worker, .message(message, envelope))
+      let epoch = envelope.epoch
+      if sabotage == .obeysOldEpochs {
+        envelope.epoch = max(envelope.epoch, watch.epoch(of: worker))
+      }
+      tell(worker, .message(message, envelope), under: epoch)
     } catch {
       watch.broken = "a coordinator's message does not decode: \(error.sentence)"
     }
