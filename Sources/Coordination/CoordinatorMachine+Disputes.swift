@@ -97,7 +97,7 @@ extension CoordinatorMachine {
       guard job.wanted == 3, let since = job.disputedSince,
         now - since > settings.thirdMilliseconds
       else { continue }
-      guard !hasCandidate(job, job.involved) else { continue }
+      guard !hasCandidate(job, job.involved, orStill: true) else { continue }
       giveUp(
         id,
         "it was made with different bytes: \(witnesses(job.claims)), and no third worker is there "
@@ -111,7 +111,7 @@ extension CoordinatorMachine {
     for id in jobs.pending {
       let job = jobs[id]
       guard job.wanted == 2, !job.claims.isEmpty, job.tries.isEmpty, job.checking.isEmpty,
-        now - job.queuedAt > settings.auditMilliseconds, !hasCandidate(job, job.involved)
+        now - job.queuedAt > settings.auditMilliseconds, !hasCandidate(job, job.involved, orStill: true)
       else { continue }
       giveUp(
         id,

@@ -18,7 +18,7 @@ extension CoordinatorMachine {
   /// The writer reads its own shard back only where nobody else can and nobody doubted it; who
   /// doubted it is not asked again.
   func mayRead(_ claim: Claim, _ slot: Int) -> Bool {
-    if claim.writer == roster[slot].id { return claim.doubts.isEmpty && !hasOtherReader(claim) }
+    if roster[slot].answers(to: claim.writer) { return claim.doubts.isEmpty && !hasOtherReader(claim) }
     return isReader(roster[slot], of: claim)
   }
 
@@ -26,7 +26,7 @@ extension CoordinatorMachine {
   func hasOtherReader(_ claim: Claim) -> Bool { roster.hasLive { isReader($0, of: claim) } }
 
   private func isReader(_ entry: RosterEntry, of claim: Claim) -> Bool {
-    entry.id != claim.writer && !claim.doubts.contains { $0.reader == entry.id }
+    !entry.answers(to: claim.writer) && !claim.doubts.contains { $0.reader == entry.id }
       && !(hosts.isDrained(entry.host) && roster.hasLive { !hosts.isDrained($0.host) })
   }
 
@@ -48,9 +48,13 @@ extension CoordinatorMachine {
   }
 
   /// True where a live worker could merge the job, sooner or later, and ranks below `limit`.
-  func hasCandidate(_ job: JobEntry, _ involved: [WorkerID], below limit: Int = .max) -> Bool {
+  ///
+  /// `orStill`: also one whose task moves no byte at the moment.
+  func hasCandidate(
+    _ job: JobEntry, _ involved: [WorkerID], below limit: Int = .max, orStill: Bool = false
+  ) -> Bool {
     roster.hasLive { entry in
-      guard !entry.isStill, let rank = self.rank(entry, for: job, involved) else { return false }
+      guard orStill || !entry.isStill, let rank = self.rank(entry, for: job, involved) else { return false }
       return rank < limit
     }
   }
@@ -62,14 +66,18 @@ extension CoordinatorMachine {
     _ entry: RosterEntry, of involved: [WorkerID], isJudge: Bool
   ) -> Bool {
     guard !involved.isEmpty else { return true }
-    if involved.contains(entry.id) { return false }
+    if involved.contains(where: entry.answers) { return false }
     let hosts = involved.map { roster.host($0) }
     if isJudge, hosts.contains(entry.host), hosts.contains(where: { $0 != hosts[0] }) {
       return false
     }
-    guard zip(involved, hosts).contains(where: { $0.key == entry.id.key && $1 == entry.host })
-    else { return true }
-    return !roster.hasLive { $0.host != entry.host || $0.id.key != entry.id.key }
+    return !zip(involved, hosts).contains { name, host in
+      guard host == entry.host else { return false }
+      // Of one that an earlier coordinator knew only the host is known.
+      if name.unmetLabel != nil { return roster.hasLive { $0.host != host } }
+      return name.key == entry.id.key
+        && roster.hasLive { $0.host != host || $0.id.key != entry.id.key }
+    }
   }
 
   /// How badly a worker suits a job, 0 where nothing speaks against it; nil where it may never do

@@ -1,6 +1,26 @@
 // What the coordinator's machine is told once; every span of time it keeps has its name here.
 package import Planning
 
+/// An attempt of an earlier coordinator that its worker finished: shard and record lie there whole.
+package struct FinishedAttempt: Equatable, Sendable {
+  package var attempt: AttemptID
+  /// Who wrote it.
+  package var host: String
+  package var processID: Int
+  package var byteCount: Int64
+  package var digest: String
+  package var recordDigest: String
+
+  package init(_ record: AttemptRecord, recordDigest: String) {
+    attempt = record.attempt
+    host = record.host
+    processID = record.processID
+    byteCount = record.byteCount
+    digest = record.digest
+    self.recordDigest = recordDigest
+  }
+}
+
 /// One job of the plan, as much of it as handing out needs.
 package struct JobFacts: Equatable, Sendable {
   /// Position in the plan, from 0.
@@ -16,10 +36,12 @@ package struct JobFacts: Equatable, Sendable {
   package var isCommitted: Bool
   /// Attempts of earlier coordinators whose files are still there: their workers may yet report.
   package var orphans: [AttemptID]
+  /// Of these, the ones that need no report: what is written is checked and used.
+  package var finished: [FinishedAttempt]
 
   package init(
     id: Int, shardName: String, byteCount: Int64, memoryByteCount: Int64 = 0, slice: PlanSlice,
-    isCommitted: Bool = false, orphans: [AttemptID] = []
+    isCommitted: Bool = false, orphans: [AttemptID] = [], finished: [FinishedAttempt] = []
   ) {
     self.id = id
     self.shardName = shardName
@@ -28,6 +50,7 @@ package struct JobFacts: Equatable, Sendable {
     self.slice = slice
     self.isCommitted = isCommitted
     self.orphans = orphans
+    self.finished = finished
   }
 }
 

@@ -118,10 +118,11 @@ package final class CoordinatorShell {
   }
 
   private func outcome() -> CoordinationOutcome {
+    // What was rejected must be gone before the next run looks for what it can use.
+    disk.drain()
     switch end {
     case .finished:
       guard let published else { unreachable("finished without an output") }
-      disk.drain()
       report(machine.snapshot)
       return .finished(
         CoordinationSummary(

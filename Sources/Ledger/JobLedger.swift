@@ -103,6 +103,24 @@ package final class JobLedger: Sendable {
     try EpochRecord.checkNewest(epoch, in: folder)
   }
 
+  /// The record of an orphan that its worker finished, with the digest of the record's bytes; nil
+  /// where shard or record are not whole, or cannot be read now.
+  package func finished(
+    _ orphan: AttemptID, of job: MergeJob
+  ) -> (record: AttemptRecord, digest: String)? {
+    do {
+      guard try ShardState.of(folder.shard(orphan), job: job) == .asPlanned,
+        let file = try File.openIfThere(folder.record(orphan))
+      else { return nil }
+      let bytes = try file.read(count: Int(try file.status().byteCount), at: 0)
+      let record = try AttemptRecord.decode(bytes)
+      guard record.attempt == orphan, record.byteCount == job.byteCount else { return nil }
+      return (record, Digest.xxh3(bytes).description)
+    } catch {
+      return nil
+    }
+  }
+
   static func readCommit(_ path: String) throws(LedgerError) -> CommitRecord {
     guard let record = try readCommitIfThere(path) else {
       throw .storage(.refused(.open, path: path, errno: ENOENT))

@@ -113,7 +113,9 @@ extension ClusterSimulation {
     case .commit(let attempt, let reader):
       order(.commit(attempt, readBackBy: reader), coordinator)
     case .revoke(let job): order(.revoke(job), coordinator)
-    case .discard(let attempt): order(.discard(attempt), coordinator)
+    case .discard(let attempt):
+      coordinator.discards.append(attempt)
+      order(.discard(attempt), coordinator)
     case .publish: order(.publish, coordinator)
     case .note(let note):
       watch.noted(note, by: coordinator.number)
@@ -151,7 +153,9 @@ extension ClusterSimulation {
       case .revoke(let job):
         watch.revokes(job)
         event = work.revoke(job)
-      case .discard(let attempt): work.discard(attempt)
+      case .discard(let attempt):
+        coordinator.discards.removeAll { $0 == attempt }
+        work.discard(attempt)
       case .publish:
         switch work.publish() {
         case .event(let answer): event = answer
@@ -171,6 +175,7 @@ extension ClusterSimulation {
   private func end(_ coordinator: SimulatedCoordinator, _ ending: CoordinatorMachine.End) {
     note(3, coordinator.number, "coordinator \(coordinator.number) ends: \(ending)")
     coordinator.isListening = false
+    drain(coordinator)
     var isDone = false
     if ending == .finished {
       isDone = coordinator.process.run { () -> Bool in
@@ -192,6 +197,15 @@ extension ClusterSimulation {
     } else {
       startAgain()
     }
+  }
+
+  /// Carries out at once what it has ordered and waits for no answer.
+  private func drain(_ coordinator: SimulatedCoordinator) {
+    guard let work = coordinator.work else { return }
+    for attempt in coordinator.discards {
+      coordinator.process.run { work.discard(attempt) }
+    }
+    coordinator.discards = []
   }
 
   /// A coordinator's process is found dead.
@@ -249,7 +263,9 @@ struct FolderOpening {
         EpochRecord(
           number: ledger.epoch, host: Host.name, bootID: Host.bootID, processID: Host.processID,
           endpoint: "tcp://c:1", publicKey: String(repeating: "k", count: 40)))
-      return .ready(ledger, facts(ledger))
+      return .ready(
+        ledger,
+        JobFacts.list(merge.plan, merge.encoded, ledger) { job, _ in jobMemory[job.id] })
     } catch {
       return .refused(error.sentence)
     }
@@ -261,16 +277,6 @@ struct FolderOpening {
       return try !Folder.list(merge.output).isEmpty
     } catch {
       throw .storage(error)
-    }
-  }
-
-  private func facts(_ ledger: JobLedger) -> [JobFacts] {
-    let committed = ledger.committed
-    return zip(merge.plan.jobs, merge.encoded.slices).map { job, slice in
-      JobFacts(
-        id: job.id, shardName: job.shardName, byteCount: job.byteCount,
-        memoryByteCount: jobMemory[job.id], slice: slice, isCommitted: committed[job.id] != nil,
-        orphans: ledger.orphans.filter { $0.job == job.id })
     }
   }
 }
