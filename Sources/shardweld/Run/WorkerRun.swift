@@ -20,8 +20,8 @@ struct WorkerRun {
     let folder = try PrivateFolder()
     defer { folder.remove(log) }
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    let jobsLeft = max(1, job.plan.jobs.count - job.ledger.committed.count)
-    let count = min(flags.workers ?? cores, jobsLeft)
+    let count = Self.localCount(
+      flags, cores: cores, jobsLeft: job.plan.jobs.count - job.ledger.committed.count)
     let threads = flags.threads ?? max(1, cores / count)
     let recipe = LocalWorkers.Recipe(
       count: count,
@@ -31,6 +31,12 @@ struct WorkerRun {
         flags.logLevel.rawValue,
       ])
     return try run(endpoint: folder.endpoint, keys: folder.keys, local: recipe)
+  }
+
+  /// Worker processes of this machine: as told, or one per core; no more than have a job, but two
+  /// where one shall check the other's merges.
+  static func localCount(_ flags: MergeFlags, cores: Int, jobsLeft: Int) -> Int {
+    max(min(flags.workers ?? cores, jobsLeft), flags.audit > 0 ? 2 : 1)
   }
 
   /// Workers that come over the network, or the local ones.
