@@ -111,7 +111,8 @@ extension CoordinatorMachine {
     for id in jobs.pending {
       let job = jobs[id]
       guard job.wanted == 2, !job.claims.isEmpty, job.tries.isEmpty, job.checking.isEmpty,
-        now - job.queuedAt > settings.auditMilliseconds, !hasCandidate(job, job.involved, orStill: true)
+        now - job.queuedAt > settings.auditMilliseconds,
+        !hasCandidate(job, job.involved, orStill: true)
       else { continue }
       giveUp(
         id,

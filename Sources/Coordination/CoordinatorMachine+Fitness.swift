@@ -18,7 +18,9 @@ extension CoordinatorMachine {
   /// The writer reads its own shard back only where nobody else can and nobody doubted it; who
   /// doubted it is not asked again.
   func mayRead(_ claim: Claim, _ slot: Int) -> Bool {
-    if roster[slot].answers(to: claim.writer) { return claim.doubts.isEmpty && !hasOtherReader(claim) }
+    if roster[slot].answers(to: claim.writer) {
+      return claim.doubts.isEmpty && !hasOtherReader(claim)
+    }
     return isReader(roster[slot], of: claim)
   }
 
@@ -54,7 +56,9 @@ extension CoordinatorMachine {
     _ job: JobEntry, _ involved: [WorkerID], below limit: Int = .max, orStill: Bool = false
   ) -> Bool {
     roster.hasLive { entry in
-      guard orStill || !entry.isStill, let rank = self.rank(entry, for: job, involved) else { return false }
+      guard orStill || !entry.isStill, let rank = self.rank(entry, for: job, involved) else {
+        return false
+      }
       return rank < limit
     }
   }

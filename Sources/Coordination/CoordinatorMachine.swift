@@ -55,7 +55,7 @@ package struct CoordinatorMachine: Sendable {
   /// What workers of an earlier coordinator have finished is looked at like any other claim; the
   /// orders go out with the first event.
   private mutating func takeUpFinished(_ facts: [JobFacts]) {
-    for job in facts where !job.isCommitted {
+    for job in facts where !job.isCommitted && jobs[job.id].wanted == 1 {
       for done in job.finished {
         diskPending += 1
         note(

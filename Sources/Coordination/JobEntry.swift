@@ -100,11 +100,13 @@ struct JobEntry: Equatable, Sendable {
   init(_ facts: JobFacts, isAudited: Bool, adoptionEnd: Int64) {
     self.facts = facts
     state = facts.isCommitted ? .committed : .open
+    // Whose opinion it is must be known where two are compared: there its worker has to come back.
+    let finished = isAudited ? [] : facts.finished
     let running = facts.orphans.filter { orphan in
-      !facts.finished.contains { $0.attempt == orphan }
+      !finished.contains { $0.attempt == orphan }
     }
     strays = running.map { Stray(attempt: $0, worker: nil) }
-    checking = facts.finished.map { done in
+    checking = finished.map { done in
       Claim(
         attempt: done.attempt, writer: .unmet(host: done.host, processID: done.processID),
         byteCount: done.byteCount, digest: done.digest)

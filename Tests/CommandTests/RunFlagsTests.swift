@@ -49,7 +49,11 @@ struct RunFlagsTests {
     #expect(
       sentence { _ = try merge(["--audit", "10", "--workers", "0"]) }
         == "--audit and --workers 0 exclude each other; give one of them")
+    #expect(
+      sentence { _ = try merge(["--audit", "10", "--workers", "1"]) }
+        == "--audit and --workers 1 exclude each other; give one of them")
     #expect(try merge(["--audit", "0", "--workers", "0"]).workers == 0)
+    #expect(try merge(["--audit", "10", "--workers", "2"]).workers == 2)
   }
 
   // MARK: --takeover

@@ -10,7 +10,7 @@ package struct DiskFault: Sendable {
     case succeedsThenFails(errno: Int32)
     /// A read or write takes only half of its bytes; any other call goes on as if nothing were.
     case writesShort
-    /// A flush fails and the pages it was for count as clean: no later flush writes them.
+    /// A flush or write-back fails and the pages it was for count as clean: no later flush writes them.
     case losesPages(errno: Int32)
     /// The process is killed before the call, or after it.
     case dies(after: Bool)

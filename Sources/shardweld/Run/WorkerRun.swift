@@ -24,8 +24,8 @@ struct WorkerRun {
     let folder = try PrivateFolder()
     defer { folder.remove(log) }
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    let jobsLeft = max(1, job.plan.jobs.count - job.ledger.committed.count)
-    let count = min(flags.workers ?? cores, jobsLeft)
+    let count = Self.localCount(
+      flags, cores: cores, jobsLeft: job.plan.jobs.count - job.ledger.committed.count)
     let threads = flags.threads ?? max(1, cores / count)
     let recipe = LocalWorkers.Recipe(
       count: count,
@@ -46,6 +46,12 @@ struct WorkerRun {
     return "\(most.shardName) needs a worker with \(Amount.bytes(most.memoryByteCount)) of memory, "
       + "but --memory-limit is \(Amount.bytes(limit)); give --memory-limit "
       + Quantity.text(most.memoryByteCount)
+  }
+
+  /// Worker processes of this machine: as told, or one per core; no more than have a job, but two
+  /// where one shall check the other's merges.
+  static func localCount(_ flags: MergeFlags, cores: Int, jobsLeft: Int) -> Int {
+    max(min(flags.workers ?? cores, jobsLeft), flags.audit > 0 ? 2 : 1)
   }
 
   /// Workers that come over the network, or the local ones.
