@@ -33,6 +33,8 @@ package struct CoordinatorMachine: Sendable {
   var barrenDeaths = 0
   /// The time of the event at hand; never goes back.
   var now: Int64
+  /// Of jobs and workers, when all was given out that could be.
+  private var assignedVersion: [Int] = []
   var sequence: UInt64 = 0
   var directives: [Directive] = []
 
@@ -86,11 +88,20 @@ package struct CoordinatorMachine: Sendable {
     default: hearDisk(event)
     }
     if !isOver {
-      assign()
+      assignWhereNeeded(event)
       advance()
     }
     defer { directives = [] }
     return directives
+  }
+
+  /// Most words of a thousand idle workers change nothing that an assignment depends on; some things
+  /// depend on time alone.
+  private mutating func assignWhereNeeded(_ event: Event) {
+    let isTick = if case .tick = event { true } else { false }
+    guard isTick || assignedVersion != [jobs.version, roster.version] else { return }
+    assign()
+    assignedVersion = [jobs.version, roster.version]
   }
 
   private mutating func hearDisk(_ event: Event) {

@@ -109,6 +109,12 @@ package final class CoordinatorShell {
     return outcome()
   }
 
+  /// Ends the run as if somebody had asked twice; to be called on the thread that runs.
+  package func stop(reason: String) {
+    tell(.stop(reason: reason))
+    if end == nil { end = .stopped(reason: reason) }
+  }
+
   private func wait(until time: Int64) {
     let descriptors =
       [disk.answers.wakeUp.descriptor, processes.wakeUp.descriptor]
@@ -141,9 +147,8 @@ package final class CoordinatorShell {
     while let signal = signals?.next() {
       signalCount += 1
       let reason = "stopped by \(Self.name(of: signal)); run the same command again to go on"
-      tell(.stop(reason: reason))
       // Asked twice: at once. Whatever is under way on disk is safe to be cut off.
-      if signalCount > 1, end == nil { end = .stopped(reason: reason) }
+      if signalCount > 1 { stop(reason: reason) } else { tell(.stop(reason: reason)) }
     }
   }
 

@@ -18,6 +18,8 @@ struct JobTable: Equatable, Sendable {
   private(set) var failedCount = 0
   /// Of all shards.
   let byteCount: Int64
+  /// Grows with every change of a job.
+  private(set) var version = 0
   private var queues: [Queue]
 
   /// Jobs must be numbered by their position.
@@ -50,6 +52,7 @@ struct JobTable: Equatable, Sendable {
   mutating func change<Result>(
     _ job: Int, now: Int64, _ body: (inout JobEntry) -> Result
   ) -> Result {
+    version += 1
     count(entries[job].state, by: -1)
     let result = body(&entries[job])
     count(entries[job].state, by: 1)

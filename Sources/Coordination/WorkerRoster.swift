@@ -19,6 +19,8 @@ struct WorkerRoster: Equatable, Sendable {
   private(set) var liveCount = 0
   /// The most that ever lived at once.
   private(set) var liveCountMax = 0
+  /// Grows with every change that may make another worker fit for a task.
+  private(set) var version = 0
   /// Tasks that wait behind another, with all live workers.
   private(set) var waitingCount = 0
 
@@ -43,6 +45,7 @@ struct WorkerRoster: Equatable, Sendable {
     entries.append(entry)
     place.append(nil)
     if entry.isLive { liveCount += 1 }
+    version += 1
     liveCountMax = max(liveCountMax, liveCount)
     relist(slot)
     return slot
@@ -52,7 +55,13 @@ struct WorkerRoster: Equatable, Sendable {
   @discardableResult
   mutating func change<Result>(_ slot: Int, _ body: (inout RosterEntry) -> Result) -> Result {
     let before = (entries[slot].isLive, entries[slot].waitingCount)
+    let (load, credit, isStill) = (entries[slot].load, entries[slot].credit, entries[slot].isStill)
     let result = body(&entries[slot])
+    if before.0 != entries[slot].isLive || load != entries[slot].load
+      || credit != entries[slot].credit || isStill != entries[slot].isStill
+    {
+      version += 1
+    }
     liveCount += (entries[slot].isLive ? 1 : 0) - (before.0 ? 1 : 0)
     liveCountMax = max(liveCountMax, liveCount)
     waitingCount += entries[slot].waitingCount - before.1

@@ -2,21 +2,39 @@
 // recipes from plan.json, merges, leaves a record beside the shard, and reports through a mailbox.
 import Dispatch
 import Merging
-import Messaging
-import Planning
+package import Messaging
+package import Planning
 import Storage
 import Synchronization
 
+/// What a worker's loop gives its tasks to.
+package protocol TaskThread: AnyObject {
+  /// Progress and ends, for the loop.
+  var events: Mailbox<WorkerMachine.Event> { get }
+  /// Begins a task once the one before has ended.
+  func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag)
+  /// Waits until nothing runs any more, for a while at most.
+  func rest(milliseconds: Int)
+}
+
 /// Does tasks in the order they are given.
-final class MergeThread: Sendable {
+package final class MergeThread: TaskThread, Sendable {
   /// Who works, and with what.
-  struct Settings: Sendable {
+  package struct Settings: Sendable {
     var host: String
     var processID: Int
     var threads: Int
     var memoryByteCount: Int64
     /// The instruction set of the inner loops, for the record.
     var kernel: String
+
+    package init(_ worker: WorkerSettings, kernel: String) {
+      host = worker.host
+      processID = worker.processID
+      threads = worker.threads
+      memoryByteCount = worker.memoryByteCount
+      self.kernel = kernel
+    }
   }
 
   /// Progress is told no more often than this.
@@ -24,24 +42,21 @@ final class MergeThread: Sendable {
   /// Far beyond any job's recipes; so much is read for nobody.
   private static let sliceByteCountMax: Int64 = 1 << 31
 
-  /// Progress and ends, for the loop.
-  let events = Mailbox<WorkerMachine.Event>()
+  package let events = Mailbox<WorkerMachine.Event>()
   private let settings: Settings
   private let queue = DispatchQueue(label: "shardweld.merge")
   private let busy = DispatchGroup()
 
-  init(_ settings: Settings) { self.settings = settings }
+  package init(_ settings: Settings) { self.settings = settings }
 
-  /// Begins a task once the one before has ended.
-  func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag) {
+  package func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag) {
     queue.async(group: busy) { [self] in
       let outcome = run(assignment, folder, stop)
       events.post(.ended(assignment.task, outcome))
     }
   }
 
-  /// Waits until nothing runs any more, for a while at most.
-  func rest(milliseconds: Int) { _ = busy.wait(timeout: .now() + .milliseconds(milliseconds)) }
+  package func rest(milliseconds: Int) { _ = busy.wait(timeout: .now() + .milliseconds(milliseconds)) }
 
   private func run(
     _ assignment: Assignment, _ folder: JobFolder, _ stop: StopFlag
@@ -151,9 +166,11 @@ final class MergeThread: Sendable {
 }
 
 /// Tells one task to stop.
-final class StopFlag: Sendable {
+package final class StopFlag: Sendable {
   private let flag = Atomic(false)
 
-  var isRaised: Bool { flag.load(ordering: .relaxed) }
-  func raise() { flag.store(true, ordering: .relaxed) }
+  package init() {}
+
+  package var isRaised: Bool { flag.load(ordering: .relaxed) }
+  package func raise() { flag.store(true, ordering: .relaxed) }
 }

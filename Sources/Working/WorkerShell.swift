@@ -12,7 +12,7 @@ package final class WorkerShell {
 
   private let link: DealerLink
   private let signals: SignalSource?
-  private let thread: MergeThread
+  private let thread: any TaskThread
   private var machine: WorkerMachine
   /// Finds a coordinator that has moved; nil where its address is fixed.
   private let relocate: (() -> String?)?
@@ -23,18 +23,15 @@ package final class WorkerShell {
   /// Between two looks for a coordinator that has moved.
   private static let relocationMilliseconds: Int64 = 2_000
 
-  /// `kernel` names the instruction set in use. `relocate` is asked, now and then while there is no
-  /// contact, where the coordinator is.
+  /// `thread` does the tasks. `relocate` is asked, now and then while there is no contact, where the
+  /// coordinator is.
   package init(
-    link: DealerLink, signals: SignalSource?, settings: WorkerSettings, kernel: String,
-    relocate: (() -> String?)? = nil
+    link: DealerLink, signals: SignalSource?, settings: WorkerSettings,
+    thread: any TaskThread, relocate: (() -> String?)? = nil
   ) {
     self.link = link
     self.signals = signals
-    thread = MergeThread(
-      MergeThread.Settings(
-        host: settings.host, processID: settings.processID, threads: settings.threads,
-        memoryByteCount: settings.memoryByteCount, kernel: kernel))
+    self.thread = thread
     machine = WorkerMachine(settings: settings, now: Self.now)
     self.relocate = relocate
     relocatedAt = Self.now

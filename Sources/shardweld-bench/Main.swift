@@ -12,7 +12,7 @@ struct Subcommand: Sendable {
 struct Main {
   static let subcommands = [
     PlanTiming.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
-    Simulate.subcommand, Soak.subcommand,
+    Simulate.subcommand, Soak.subcommand, Scheduler.subcommand, SchedulerWorker.subcommand,
   ]
 
   static func main() {

@@ -30,7 +30,10 @@ import Working
             let settings = WorkerSettings(
               host: "test", processID: 1_000_000 + number, threads: 1,
               memoryByteCount: 64_000_000, life: UInt64.random(in: 1 ... .max))
-            exit = WorkerShell(link: link, signals: nil, settings: settings, kernel: "any").run()
+            exit = WorkerShell(
+              link: link, signals: nil, settings: settings,
+              thread: MergeThread(MergeThread.Settings(settings, kernel: "any"))
+            ).run()
           } catch {
             exit = .refused(reason: error.sentence)
           }

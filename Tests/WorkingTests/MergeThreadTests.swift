@@ -16,7 +16,9 @@ import Testing
   let encoded: EncodedPlan
   let thread = MergeThread(
     MergeThread.Settings(
-      host: "n1", processID: 77, threads: 1, memoryByteCount: 64_000_000, kernel: "plain"))
+      WorkerSettings(
+        host: "n1", processID: 77, threads: 1, memoryByteCount: 64_000_000, life: 1),
+      kernel: "plain"))
   let attempt = AttemptID(job: 0, epoch: 1, attempt: 1)
 
   init() throws {

@@ -24,7 +24,6 @@ package class Link {
     try socket.set(wide: ZMQ_MAXMSGSIZE, Int64(MessageCodec.byteCountMax) + 64)
     for (option, value) in [
       (ZMQ_SNDHWM, 1000), (ZMQ_RCVHWM, 1000), (ZMQ_IPV6, 1), (ZMQ_TCP_MAXRT, 10_000),
-      (ZMQ_HEARTBEAT_IVL, 1000), (ZMQ_HEARTBEAT_TIMEOUT, 3000), (ZMQ_HEARTBEAT_TTL, 4000),
       (ZMQ_HANDSHAKE_IVL, 5000),
     ] as [(Int32, Int32)] {
       try socket.set(option, value)

@@ -42,7 +42,8 @@ enum WorkerCommand {
       deadline: secondsLeft(flags).map { WorkerShell.now + Int64($0) * 1000 })
     log.debug("worker \(Host.name)/\(Host.processID) for \(endpoint), \(kernel)")
     let shell = WorkerShell(
-      link: link, signals: signals, settings: settings, kernel: kernel,
+      link: link, signals: signals, settings: settings,
+      thread: MergeThread(MergeThread.Settings(settings, kernel: kernel)),
       relocate: flags.job == nil ? nil : { Self.newEndpoint(flags, savedKey) })
     return end(shell.run(), log)
   }
