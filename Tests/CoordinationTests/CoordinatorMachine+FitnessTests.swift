@@ -149,7 +149,7 @@ import Testing
     var given: [TaskID] = []
     for second in 1...31 {
       play.now += 1_000
-      given = play.report("a", credit: 1).given(to: "a")
+      given = (play.report("a", credit: 1) + play.on(.tick)).given(to: "a")
       play.report("b")
       #expect(given.isEmpty == (second < 31), "\(second)")
     }
@@ -164,7 +164,7 @@ import Testing
     #expect(play.pass(30_000, talking: ["a", "b"]).notes(.lost).isEmpty)
     #expect(play.report("a", credit: 1).given(to: "a").isEmpty)
     play.now += 1_000
-    #expect(play.report("a", credit: 1).given(to: "a") == [.readBack(play.attempt(0))])
+    #expect(play.on(.tick).given(to: "a") == [.readBack(play.attempt(0))])
   }
 
   @Test func `but not where it was doubted, and never by who doubted it`() {

@@ -120,11 +120,6 @@ package final class DealerLink: Link {
     let target = try Endpoint(endpoint, isServer: false)
     let socket = try Socket(context, type: ZMQ_DEALER)
     try setCommonOptions(socket)
-    // The worker alone pings: where no answer comes within three seconds the coordinator is gone to
-    // it, and where no ping comes within four (the ping says so) it is gone to the coordinator.
-    try socket.set(ZMQ_HEARTBEAT_IVL, 2000)
-    try socket.set(ZMQ_HEARTBEAT_TIMEOUT, 3000)
-    try socket.set(ZMQ_HEARTBEAT_TTL, 4000)
     // Without a connection a send fails, instead of waiting for a coordinator's next life.
     try socket.set(ZMQ_IMMEDIATE, 1)
     try socket.set(ZMQ_SNDTIMEO, 0)

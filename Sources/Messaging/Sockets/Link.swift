@@ -18,7 +18,7 @@ package class Link {
     unsafe zmq_pollitem_t(socket: socket.handle, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0)
   }
 
-  /// What both sides set: dead hosts show within four seconds, strangers are sent off.
+  /// What both sides set: strangers are sent off, and no peer fills the memory.
   static func setCommonOptions(_ socket: borrowing Socket) throws(MessagingError) {
     // A part of ours and what its encryption adds. A thousand of them may wait for each peer.
     try socket.set(wide: ZMQ_MAXMSGSIZE, Int64(MessageCodec.byteCountMax) + 64)

@@ -211,6 +211,12 @@ package final class RouterLink: Link {
     // Only both together make libzmq ask before it admits anybody; this header hides the name.
     let enforceDomain: Int32 = 93
     try setCommonOptions(socket)
+    // The coordinator alone pings: a worker that answers nothing for two and a half seconds is gone
+    // to it, and it is gone to a worker that hears no ping for four and a half (the ping says so).
+    // Both pinging would cost a thousand idle workers twice as much.
+    try socket.set(ZMQ_HEARTBEAT_IVL, 2000)
+    try socket.set(ZMQ_HEARTBEAT_TIMEOUT, 2500)
+    try socket.set(ZMQ_HEARTBEAT_TTL, 4500)
     try socket.set(ZMQ_ROUTER_MANDATORY, 1)
     // Hundreds of workers start at once; the default of 100 stalls them.
     try socket.set(ZMQ_BACKLOG, 4096)

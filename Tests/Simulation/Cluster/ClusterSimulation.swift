@@ -72,7 +72,8 @@ package final class ClusterSimulation {
     self.sabotage = sabotage
     self.teller = teller
     random = SeededGenerator(seed: seed)
-    let drawn = Weather(&random)
+    var drawn = Weather(&random)
+    if sabotage == .obeysOldEpochs { drawn.letTwoSpeak() }
     weather = fixed ?? drawn
     merge = stage.merge(weather.jobs)
     disk = stage.disk(weather, seed: random.next())

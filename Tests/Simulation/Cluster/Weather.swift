@@ -109,6 +109,13 @@ package struct Weather: Sendable {
     return weather
   }
 
+  /// Makes it likely that a worker hears two coordinators: else that is rare.
+  mutating func letTwoSpeak() {
+    isLocal = false
+    (delayMilliseconds, repeated, paceMilliseconds) = (2_500, 20, 4_000)
+    troubles = Array(repeating: .takeover, count: 6)
+  }
+
   private mutating func drawDisk(_ random: inout SeededGenerator) {
     if !isLocal, random.chance(50) {
       disk = random.chance(50) ? .poorNetwork : disk
