@@ -87,4 +87,16 @@ package struct PublishedSummary: Equatable, Sendable {
   package var fileCount: Int
   /// Equal exactly for equal outputs.
   package var outputDigest: String
+
+  package init(
+    output: String, shardCount: Int, tensorCount: Int, byteCount: Int64, fileCount: Int,
+    outputDigest: String
+  ) {
+    self.output = output
+    self.shardCount = shardCount
+    self.tensorCount = tensorCount
+    self.byteCount = byteCount
+    self.fileCount = fileCount
+    self.outputDigest = outputDigest
+  }
 }

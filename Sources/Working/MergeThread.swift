@@ -5,10 +5,9 @@ import Merging
 import Messaging
 import Planning
 import Storage
-import Synchronization
 
 /// Does tasks in the order they are given.
-final class MergeThread: Sendable {
+final class MergeThread: TaskThread {
   /// Who works, and with what.
   struct Settings: Sendable {
     var host: String
@@ -148,12 +147,4 @@ final class MergeThread: Sendable {
       return !stop.isRaised
     }
   }
-}
-
-/// Tells one task to stop.
-final class StopFlag: Sendable {
-  private let flag = Atomic(false)
-
-  var isRaised: Bool { flag.load(ordering: .relaxed) }
-  func raise() { flag.store(true, ordering: .relaxed) }
 }

@@ -12,7 +12,7 @@ package final class WorkerShell {
 
   private let link: DealerLink
   private let signals: SignalSource?
-  private let thread: MergeThread
+  private let thread: any TaskThread
   private var machine: WorkerMachine
   /// Finds a coordinator that has moved; nil where its address is fixed.
   private let relocate: (() -> String?)?
@@ -25,16 +25,26 @@ package final class WorkerShell {
 
   /// `kernel` names the instruction set in use. `relocate` is asked, now and then while there is no
   /// contact, where the coordinator is.
-  package init(
+  package convenience init(
     link: DealerLink, signals: SignalSource?, settings: WorkerSettings, kernel: String,
+    relocate: (() -> String?)? = nil
+  ) {
+    let thread = MergeThread(
+      MergeThread.Settings(
+        host: settings.host, processID: settings.processID, threads: settings.threads,
+        memoryByteCount: settings.memoryByteCount, kernel: kernel))
+    self.init(
+      link: link, signals: signals, settings: settings, thread: thread, relocate: relocate)
+  }
+
+  /// The same with another thread for the work, as benchmarks have it.
+  package init(
+    link: DealerLink, signals: SignalSource?, settings: WorkerSettings, thread: any TaskThread,
     relocate: (() -> String?)? = nil
   ) {
     self.link = link
     self.signals = signals
-    thread = MergeThread(
-      MergeThread.Settings(
-        host: settings.host, processID: settings.processID, threads: settings.threads,
-        memoryByteCount: settings.memoryByteCount, kernel: kernel))
+    self.thread = thread
     machine = WorkerMachine(settings: settings, now: Self.now)
     self.relocate = relocate
     relocatedAt = Self.now

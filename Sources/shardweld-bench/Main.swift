@@ -12,12 +12,14 @@ struct Subcommand: Sendable {
 struct Main {
   static let subcommands = [
     PlanTiming.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
-    Simulate.subcommand, Soak.subcommand,
+    Simulate.subcommand, Soak.subcommand, Scheduler.subcommand,
   ]
+  /// Processes that a subcommand starts.
+  static let hidden = [SchedulerWorker.subcommand, SchedulerCrowd.subcommand]
 
   static func main() {
     let words = Array(CommandLine.arguments.dropFirst())
-    guard let subcommand = subcommands.first(where: { $0.name == words.first }) else {
+    guard let subcommand = (subcommands + hidden).first(where: { $0.name == words.first }) else {
       say("usage:")
       for subcommand in subcommands { say("  shardweld-bench \(subcommand.usage)") }
       exit(2)

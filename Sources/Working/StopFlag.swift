@@ -1,0 +1,11 @@
+import Synchronization
+
+/// Tells one task to stop.
+package final class StopFlag: Sendable {
+  private let flag = Atomic(false)
+
+  package init() {}
+
+  package var isRaised: Bool { flag.load(ordering: .relaxed) }
+  package func raise() { flag.store(true, ordering: .relaxed) }
+}
