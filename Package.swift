@@ -102,7 +102,7 @@ let package = Package(
     .target(
       name: "FaultShim", path: "Tests/FaultShim", cSettings: c,
       linkerSettings: [.linkedLibrary("dl")]),
-    tests("ProcessTests", ["shardweld"] + stages),
+    tests("ProcessTests", ["shardweld", "shardweld-bench"] + stages),
     tests("FuzzingTests", ["Fuzzing", "Storage"]),
     tests("BenchTests", ["shardweld-bench"] + stages),
     tests("TidyTests", []),

@@ -36,7 +36,7 @@ extension CoordinatorMachine {
     guard ending == nil, let job = jobs.pending.last(where: { mayMerge($0, slot) }) else {
       return false
     }
-    if jobs[job].begun > 0, jobs[job].claims.isEmpty, jobs[job].tries.isEmpty { retries += 1 }
+    if jobs[job].begun > 0, jobs[job].involved.isEmpty { retries += 1 }
     merge(job, slot)
     return true
   }

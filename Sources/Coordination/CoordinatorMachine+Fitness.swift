@@ -9,14 +9,18 @@ extension CoordinatorMachine {
   /// True where this worker may read the claim of a written job back.
   func mayReadBack(_ job: Int, _ slot: Int) -> Bool {
     guard case .written(let claim) = jobs[job].state else { return false }
-    let isDoubter = claim.doubts.contains { $0.reader == roster[slot].id }
-    return isOverdue(jobs[job]) ? !isDoubter : mayRead(claim, slot)
+    guard isOverdue(jobs[job]) else { return mayRead(claim, slot) }
+    // Not even now does a writer clear itself of a doubt.
+    let id = roster[slot].id
+    return !claim.doubts.contains { $0.reader == id || id == claim.writer }
   }
 
   /// The writer reads its own shard back only where nobody else can and nobody doubted it; who
   /// doubted it is not asked again.
   func mayRead(_ claim: Claim, _ slot: Int) -> Bool {
-    if claim.writer == roster[slot].id { return claim.doubts.isEmpty && !hasOtherReader(claim) }
+    if roster[slot].answers(to: claim.writer) {
+      return claim.doubts.isEmpty && !hasOtherReader(claim)
+    }
     return isReader(roster[slot], of: claim)
   }
 
@@ -24,7 +28,7 @@ extension CoordinatorMachine {
   func hasOtherReader(_ claim: Claim) -> Bool { roster.hasLive { isReader($0, of: claim) } }
 
   private func isReader(_ entry: RosterEntry, of claim: Claim) -> Bool {
-    entry.id != claim.writer && !claim.doubts.contains { $0.reader == entry.id }
+    !entry.answers(to: claim.writer) && !claim.doubts.contains { $0.reader == entry.id }
       && !(hosts.isDrained(entry.host) && roster.hasLive { !hosts.isDrained($0.host) })
   }
 
@@ -46,10 +50,37 @@ extension CoordinatorMachine {
   }
 
   /// True where a live worker could merge the job, sooner or later, and ranks below `limit`.
-  func hasCandidate(_ job: JobEntry, _ involved: [WorkerID], below limit: Int = .max) -> Bool {
+  ///
+  /// `orStill`: also one whose task moves no byte at the moment.
+  func hasCandidate(
+    _ job: JobEntry, _ involved: [WorkerID], below limit: Int = .max, orStill: Bool = false
+  ) -> Bool {
     roster.hasLive { entry in
-      guard !entry.isStill, let rank = self.rank(entry, for: job, involved) else { return false }
+      guard orStill || !entry.isStill, let rank = self.rank(entry, for: job, involved) else {
+        return false
+      }
       return rank < limit
+    }
+  }
+
+  /// True where what a worker makes is an opinion of its own, beside those involved: it is another
+  /// process, and no later life of one of them (of the same host and key, where workers have keys
+  /// of their own). A judge between two hosts is of neither.
+  private func isIndependent(
+    _ entry: RosterEntry, of involved: [WorkerID], isJudge: Bool
+  ) -> Bool {
+    guard !involved.isEmpty else { return true }
+    if involved.contains(where: entry.answers) { return false }
+    let hosts = involved.map { roster.host($0) }
+    if isJudge, hosts.contains(entry.host), hosts.contains(where: { $0 != hosts[0] }) {
+      return false
+    }
+    return !zip(involved, hosts).contains { name, host in
+      guard host == entry.host else { return false }
+      // Of one that an earlier coordinator knew only the host is known.
+      if name.unmetLabel != nil { return roster.hasLive { $0.host != host } }
+      return name.key == entry.id.key
+        && roster.hasLive { $0.host != host || $0.id.key != entry.id.key }
     }
   }
 
@@ -59,7 +90,7 @@ extension CoordinatorMachine {
   private func rank(_ entry: RosterEntry, for job: JobEntry, _ involved: [WorkerID]) -> Int? {
     guard job.facts.memoryByteCount <= entry.memoryByteCount,
       entry.declinedByteCount.map({ job.facts.byteCount < $0 }) ?? true,
-      !involved.contains(entry.id)
+      isIndependent(entry, of: involved, isJudge: job.wanted > 2)
     else { return nil }
     var rank = 0
     if hosts.isDrained(entry.host) { rank += 8 }

@@ -1,6 +1,6 @@
 // From a worker's word about a merge to a claim that is as good as its bytes, and to the choice of
 // the claim that is committed: the first one, the two that agree where the job is audited, or the
-// two of three where two workers made different bytes.
+// two of three where two workers made different bytes (`+Disputes`).
 import Messaging
 import Planning
 
@@ -123,39 +123,7 @@ extension CoordinatorMachine {
     giveUp(id, "three workers made three different shards: \(witnesses(job.claims))")
   }
 
-  /// Two workers made different bytes of one job, which a deterministic merge cannot do.
-  private mutating func dispute(_ id: Int) {
-    let claims = jobs[id].claims
-    note(
-      .disputed, claims.last?.attempt, worker: claims.last?.writer,
-      text: "\(jobs[id].facts.shardName) was made with different bytes: \(witnesses(claims)); "
-        + "a third worker settles it")
-    let since = now
-    change(id) { job in
-      job.wanted = 3
-      job.disputedSince = since
-    }
-    dropTries(of: id, "its bytes are in dispute")
-  }
-
-  /// Two of three agree; the third one's host gets no more work.
-  private mutating func settle(_ chosen: Claim, of id: Int) {
-    for claim in jobs[id].claims where claim.digest != chosen.digest {
-      note(
-        .settled, claim.attempt, worker: claim.writer,
-        text: "\(jobs[id].facts.shardName): two of three agree on \(chosen.digest); "
-          + "\(roster.label(claim.writer)) made \(claim.digest)")
-      if claim.hasFile { directives.append(.discard(claim.attempt)) }
-      drain(
-        roster.host(claim.writer),
-        "\(roster.label(claim.writer)) made other bytes of \(jobs[id].facts.shardName) than two "
-          + "others; test this machine")
-    }
-    change(id) { $0.claims.removeAll { $0.digest != chosen.digest } }
-    choose(chosen, of: id)
-  }
-
-  private mutating func choose(_ claim: Claim, of id: Int) {
+  mutating func choose(_ claim: Claim, of id: Int) {
     dropTries(of: id, "another was first")
     guard settings.readsBack else { return commit(claim) }
     change(id) { $0.state = .written(claim) }
@@ -173,76 +141,5 @@ extension CoordinatorMachine {
       send(.cancel(task), to: merge.worker)
     }
     change(id) { $0.tries = [] }
-  }
-
-  /// A result of a merge that is not wanted any more: its bytes are compared all the same.
-  private mutating func hearLate(_ attempt: AttemptID, _ outcome: Outcome, by id: WorkerID) {
-    guard case .merged(let byteCount, let digest, _) = outcome,
-      jobs[attempt.job].losers.contains(where: { $0.attempt == attempt && $0.worker == id })
-    else { return }
-    change(attempt.job) { $0.losers.removeAll { $0.attempt == attempt } }
-    directives.append(.discard(attempt))
-    compare(Claim(attempt: attempt, writer: id, byteCount: byteCount, digest: digest))
-  }
-
-  /// Holds a claim that came too late against the one that was first. Other bytes reopen the job,
-  /// even a committed one.
-  private mutating func compare(_ late: Claim) {
-    let id = late.attempt.job
-    var late = late
-    late.hasFile = false
-    let job = jobs[id]
-    guard let first = job.claims.first, first.digest != late.digest else { return }
-    switch job.state {
-    case .written, .readingBack:
-      cancelReadBack(of: id)
-      change(id) { job in
-        job.state = .open
-        job.claims.append(late)
-      }
-      dispute(id)
-    case .committed where !isPublishing:
-      change(id) { job in
-        job.state = .revoking
-        job.claims = [first, late]
-        job.claims[0].hasFile = false
-      }
-      diskPending += 1
-      directives.append(.revoke(job: id))
-    // Its commit is under way: looked at again when it is made.
-    case .committing: change(id) { $0.claims.append(late) }
-    case .open, .committed, .revoking, .failed: break
-    }
-  }
-
-  mutating func revoked(_ id: Int) {
-    guard jobs[id].state == .revoking else { return }
-    change(id) { $0.state = .open }
-    dispute(id)
-  }
-
-  mutating func revokeFailed(_ id: Int, _ reason: String) {
-    guard jobs[id].state == .revoking else { return }
-    giveUp(id, "\(witnesses(jobs[id].claims)); its commit cannot be taken back: \(reason)")
-  }
-
-  /// Disputes that wait for a third worker in vain.
-  mutating func watchDisputes() {
-    for id in jobs.pending {
-      let job = jobs[id]
-      guard job.wanted == 3, let since = job.disputedSince,
-        now - since > settings.thirdMilliseconds
-      else { continue }
-      guard !hasCandidate(job, job.involved) else { continue }
-      giveUp(
-        id,
-        "it was made with different bytes: \(witnesses(job.claims)), and no third worker is there "
-          + "to settle it; one of these machines computes or stores wrongly: test both, then run "
-          + "again with other workers")
-    }
-  }
-
-  private func witnesses(_ claims: [Claim]) -> String {
-    claims.map { "\($0.digest) by \(roster.label($0.writer))" }.joined(separator: ", ")
   }
 }

@@ -53,6 +53,7 @@ extension CoordinatorMachine {
       }
     }
     watchDisputes()
+    watchAudits()
     watchDoubts()
     if isEasy { copyAtTail() }
     remind()

@@ -45,6 +45,9 @@ extension CoordinatorMachine {
     switch message {
     case .hello(let introduction, let held):
       guard dismissedAt == nil else { return send(.dismiss, to: id) }
+      guard roster.entries.count < settings.workersMax else {
+        return send(.refuse(reason: "\(settings.workersMax) processes have joined already"), to: id)
+      }
       let slot = roster.insert(
         RosterEntry(
           id: id, host: introduction.host, processID: introduction.processID,
@@ -116,7 +119,7 @@ extension CoordinatorMachine {
     }
     for task in held where !roster[slot].held.contains(where: { $0.task == task }) {
       // Its own merge that we know to be done: only the answer was lost.
-      if task.kind == .merge, isClaimed(task.attempt, by: id) {
+      if task.kind == .merge, isClaimed(task.attempt, by: roster[slot]) {
         send(.settled(task), to: id)
       } else if !(plan == settings.planDigest && adopt(task, slot)) {
         send(.cancel(task), to: id)
@@ -124,10 +127,12 @@ extension CoordinatorMachine {
     }
   }
 
-  private func isClaimed(_ attempt: AttemptID, by id: WorkerID) -> Bool {
+  private func isClaimed(_ attempt: AttemptID, by entry: RosterEntry) -> Bool {
     guard jobs.entries.indices.contains(attempt.job) else { return false }
     let job = jobs[attempt.job]
-    return (job.checking + job.claims).contains { $0.attempt == attempt && $0.writer == id }
+    return (job.checking + job.claims).contains {
+      $0.attempt == attempt && entry.answers(to: $0.writer)
+    }
   }
 
   private mutating func hearResult(_ slot: Int, _ task: TaskID, _ outcome: Outcome) {

@@ -49,6 +49,24 @@ package struct CoordinatorMachine: Sendable {
     roster = WorkerRoster(tasksPerWorkerMax: settings.tasksPerWorkerMax)
     jitter = Jitter(seed: settings.seed)
     self.now = now
+    takeUpFinished(facts)
+  }
+
+  /// What workers of an earlier coordinator have finished is looked at like any other claim; the
+  /// orders go out with the first event.
+  private mutating func takeUpFinished(_ facts: [JobFacts]) {
+    for job in facts where !job.isCommitted && jobs[job.id].wanted == 1 {
+      for done in job.finished {
+        diskPending += 1
+        note(
+          .adopted, done.attempt, worker: .unmet(host: done.host, processID: done.processID),
+          text: "it lies there finished")
+        directives.append(
+          .check(
+            done.attempt, byteCount: done.byteCount, digest: done.digest,
+            recordDigest: done.recordDigest))
+      }
+    }
   }
 
   /// Takes one event at a time; times must not go backwards.
@@ -94,6 +112,11 @@ package struct CoordinatorMachine: Sendable {
 
   /// This coordinator's life.
   package var epoch: UInt64 { settings.epoch }
+
+  /// True for a worker that joined and has not left.
+  package func knows(_ id: WorkerID) -> Bool {
+    roster.slot(of: id).map { roster[$0].standing != .gone } ?? false
+  }
 
   /// Merges given out again because one failed or was lost.
   package var retryCount: Int { retries }

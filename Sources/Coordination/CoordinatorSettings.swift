@@ -1,6 +1,26 @@
 // What the coordinator's machine is told once; every span of time it keeps has its name here.
 package import Planning
 
+/// An attempt of an earlier coordinator that its worker finished: shard and record lie there whole.
+package struct FinishedAttempt: Equatable, Sendable {
+  package var attempt: AttemptID
+  /// Who wrote it.
+  package var host: String
+  package var processID: Int
+  package var byteCount: Int64
+  package var digest: String
+  package var recordDigest: String
+
+  package init(_ record: AttemptRecord, recordDigest: String) {
+    attempt = record.attempt
+    host = record.host
+    processID = record.processID
+    byteCount = record.byteCount
+    digest = record.digest
+    self.recordDigest = recordDigest
+  }
+}
+
 /// One job of the plan, as much of it as handing out needs.
 package struct JobFacts: Equatable, Sendable {
   /// Position in the plan, from 0.
@@ -16,10 +36,12 @@ package struct JobFacts: Equatable, Sendable {
   package var isCommitted: Bool
   /// Attempts of earlier coordinators whose files are still there: their workers may yet report.
   package var orphans: [AttemptID]
+  /// Of these, the ones that need no report: what is written is checked and used.
+  package var finished: [FinishedAttempt]
 
   package init(
     id: Int, shardName: String, byteCount: Int64, memoryByteCount: Int64 = 0, slice: PlanSlice,
-    isCommitted: Bool = false, orphans: [AttemptID] = []
+    isCommitted: Bool = false, orphans: [AttemptID] = [], finished: [FinishedAttempt] = []
   ) {
     self.id = id
     self.shardName = shardName
@@ -28,6 +50,7 @@ package struct JobFacts: Equatable, Sendable {
     self.slice = slice
     self.isCommitted = isCommitted
     self.orphans = orphans
+    self.finished = finished
   }
 }
 
@@ -63,9 +86,14 @@ package struct CoordinatorSettings: Equatable, Sendable {
   package var stallMilliseconds: Int64 = 600_000
   /// How long dismissed workers have to say goodbye.
   package var farewellMilliseconds: Int64 = 3_000
-  /// Two workers differ and no third is there: so long the job waits for one.
+  /// Two workers differ and no third is there, or no second one for an audit: so long the job waits
+  /// for one.
   package var thirdMilliseconds: Int64 = 15_000
+  /// An audited job waits so long for a second worker.
+  package var auditMilliseconds: Int64 = 120_000
 
+  /// Processes that may ever join a run; more than any cluster starts, fewer than fill the memory.
+  package var workersMax = 100_000
   /// Tasks of one worker: one running, one prefetched.
   package var tasksPerWorkerMax = 2
   /// Failures of devices and machines that quarantine a job; where one host alone works, fewer.

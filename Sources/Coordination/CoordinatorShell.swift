@@ -39,10 +39,6 @@ package final class CoordinatorShell {
   /// Messages taken before the clock is looked at again.
   private static let messagesPerTurnMax = 1_000
   private static let malformedCountMax = 3
-  /// Between two looks at who is still connected.
-  private static let probeMilliseconds: Int64 = 50
-  /// A break is reported before its connection is quite gone: so many looks are taken.
-  private static let probesPerBreak = 5
 
   /// For the executable, from any thread.
   package let processes = Mailbox<ProcessEvent>()
@@ -61,8 +57,6 @@ package final class CoordinatorShell {
   private var signalCount = 0
   /// By key: messages of authorised workers that are no messages.
   private var malformedCounts: [String: Int] = [:]
-  private var probesLeft = 0
-  private var probedAt: Int64 = 0
   private var end: CoordinatorMachine.End?
 
   /// `jobs` and `folder`: of the plan, as the ledger found them. `report` is called a few times
@@ -98,7 +92,7 @@ package final class CoordinatorShell {
       wait(until: nextTick)
       takeSignals()
       takeMessages()
-      probe()
+      takeLostPeers()
       for answer in disk.answers.takeAll() { take(answer) }
       for event in processes.takeAll() { take(event) }
       let now = Self.now
@@ -124,10 +118,11 @@ package final class CoordinatorShell {
   }
 
   private func outcome() -> CoordinationOutcome {
+    // What was rejected must be gone before the next run looks for what it can use.
+    disk.drain()
     switch end {
     case .finished:
       guard let published else { unreachable("finished without an output") }
-      disk.drain()
       report(machine.snapshot)
       return .finished(
         CoordinationSummary(
@@ -163,7 +158,8 @@ package final class CoordinatorShell {
         }
         peers[id] = incoming.peer
         tell(.message(message, envelope, from: id))
-        if case .goodbye = message { peers[id] = nil }
+        // A way back is kept to those alone who have a place in the run.
+        if !machine.knows(id) { peers[id] = nil }
       } catch {
         malformed(error, incoming)
       }
@@ -187,6 +183,13 @@ package final class CoordinatorShell {
   /// its key is listened to any more.
   private func malformed(_ error: MessageError, _ incoming: Incoming) {
     let key = incoming.key.text
+    // Another version is no fault: it sees ours, and goes with a sentence.
+    if case .version = error {
+      let envelope = Envelope(epoch: machine.epoch, session: 0, sequence: 1)
+      _ = link.send(
+        MessageCodec.encode(.refuse(reason: error.sentence), envelope), to: incoming.peer)
+      return remark(.malformed(error, worker: incoming.name))
+    }
     let count = malformedCounts[key, default: 0] + 1
     malformedCounts[key] = count
     guard count <= Self.malformedCountMax else { return }
@@ -195,17 +198,11 @@ package final class CoordinatorShell {
     tell(.barred(key: key, reason: "\(count) of its messages were none: \(error.sentence)"))
   }
 
-  /// After a connection broke: a word to everyone shows whose it was.
-  private func probe() {
-    if link.takeDisconnectionCount() > 0 { probesLeft = Self.probesPerBreak }
-    guard probesLeft > 0, Self.now - probedAt >= Self.probeMilliseconds else { return }
-    probedAt = Self.now
-    probesLeft -= 1
-    for (id, peer) in peers {
-      let envelope = Envelope(epoch: machine.epoch, session: id.life, sequence: 0)
-      guard link.send(MessageCodec.encode(.heartbeat, envelope), to: peer) == .unreachable else {
-        continue
-      }
+  /// Tells whose connections broke.
+  private func takeLostPeers() {
+    let lost = link.takeLostPeers()
+    guard !lost.isEmpty else { return }
+    for id in peers.filter({ lost.contains($0.value) }).keys.sorted() {
       peers[id] = nil
       tell(.unreachable(id))
     }

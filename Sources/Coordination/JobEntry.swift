@@ -100,9 +100,19 @@ struct JobEntry: Equatable, Sendable {
   init(_ facts: JobFacts, isAudited: Bool, adoptionEnd: Int64) {
     self.facts = facts
     state = facts.isCommitted ? .committed : .open
-    strays = facts.orphans.map { Stray(attempt: $0, worker: nil) }
+    // Whose opinion it is must be known where two are compared: there its worker has to come back.
+    let finished = isAudited ? [] : facts.finished
+    let running = facts.orphans.filter { orphan in
+      !finished.contains { $0.attempt == orphan }
+    }
+    strays = running.map { Stray(attempt: $0, worker: nil) }
+    checking = finished.map { done in
+      Claim(
+        attempt: done.attempt, writer: .unmet(host: done.host, processID: done.processID),
+        byteCount: done.byteCount, digest: done.digest)
+    }
     wanted = isAudited ? 2 : 1
-    notBefore = facts.orphans.isEmpty ? 0 : adoptionEnd
+    notBefore = running.isEmpty ? 0 : adoptionEnd
   }
 
   /// True where another merge of it should be given out, now or later.

@@ -64,6 +64,9 @@ struct RosterEntry: Equatable, Sendable {
   /// `host/processID`.
   var label: String { "\(host)/\(processID)" }
   var isLive: Bool { standing == .live }
+
+  /// True where a name is this worker's, or that of its process as an earlier coordinator knew it.
+  func answers(to name: WorkerID) -> Bool { name == id || name.unmetLabel == label }
   var hasRoom: Bool { isLive && credit > 0 && !held.contains { $0.isAlone } }
 
   /// What it does moves no byte.

@@ -11,6 +11,14 @@ package struct WorkerID: Hashable, Comparable, Sendable {
     self.life = life
   }
 
+  /// A worker of an earlier coordinator that has not said who it is: no life has the number 0.
+  static func unmet(host: String, processID: Int) -> WorkerID {
+    WorkerID(key: "\(host)/\(processID)", life: 0)
+  }
+
+  /// `host/processID` of a worker that has not said who it is; nil for all others.
+  var unmetLabel: String? { life == 0 ? key : nil }
+
   package static func < (a: WorkerID, b: WorkerID) -> Bool {
     (a.life, a.key) < (b.life, b.key)
   }

@@ -61,9 +61,14 @@ struct WorkerRoster: Equatable, Sendable {
   }
 
   /// `host/processID` of a worker, for sentences.
-  func label(_ id: WorkerID) -> String { slot(of: id).map { entries[$0].label } ?? "a worker" }
+  func label(_ id: WorkerID) -> String {
+    id.unmetLabel ?? slot(of: id).map { entries[$0].label } ?? "a worker"
+  }
 
-  func host(_ id: WorkerID) -> String { slot(of: id).map { entries[$0].host } ?? "" }
+  func host(_ id: WorkerID) -> String {
+    if let label = id.unmetLabel { return String(label.prefix { $0 != "/" }) }
+    return slot(of: id).map { entries[$0].host } ?? ""
+  }
 
   /// True where a live worker fits.
   func hasLive(where fits: (RosterEntry) -> Bool) -> Bool {

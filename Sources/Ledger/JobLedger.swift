@@ -1,7 +1,7 @@
+import Glibc
 // What is durably done of one merge, and this coordinator's hold on it. Everything that decides
 // lies in plan.json and commit/; the journal is for people. May be used from several threads.
 package import Planning
-import Glibc
 import Storage
 import Synchronization
 
@@ -49,7 +49,8 @@ package final class JobLedger: Sendable {
     orphans = recovered.orphans
     state = Mutex(
       State(
-        lock: lock, committed: recovered.committed, beats: 0, journal: Self.newJournal(folder.journal(epoch)),
+        lock: lock, committed: recovered.committed, beats: 0,
+        journal: Self.newJournal(folder.journal(epoch)),
         journalByteCount: 0))
   }
 
@@ -100,6 +101,24 @@ package final class JobLedger: Sendable {
   /// Throws where a later coordinator has taken the job over: this one decides nothing any more.
   package func checkAuthority() throws(LedgerError) {
     try EpochRecord.checkNewest(epoch, in: folder)
+  }
+
+  /// The record of an orphan that its worker finished, with the digest of the record's bytes; nil
+  /// where shard or record are not whole, or cannot be read now.
+  package func finished(
+    _ orphan: AttemptID, of job: MergeJob
+  ) -> (record: AttemptRecord, digest: String)? {
+    do {
+      guard try ShardState.of(folder.shard(orphan), job: job) == .asPlanned,
+        let file = try File.openIfThere(folder.record(orphan))
+      else { return nil }
+      let bytes = try file.read(count: Int(try file.status().byteCount), at: 0)
+      let record = try AttemptRecord.decode(bytes)
+      guard record.attempt == orphan, record.byteCount == job.byteCount else { return nil }
+      return (record, Digest.xxh3(bytes).description)
+    } catch {
+      return nil
+    }
   }
 
   static func readCommit(_ path: String) throws(LedgerError) -> CommitRecord {

@@ -28,16 +28,19 @@ package struct MergedShard: Equatable, Sendable {
 package struct ShardMerge {
   private let slice: JobSlice
   private let budget: TileBudget
+  private let windowByteCount: Int64
 
   package init(slice: JobSlice, threads: Int, memoryByteCount: Int64) {
     self.init(
       slice: slice, budget: TileBudget(memoryByteCount: memoryByteCount, threads: threads))
   }
 
-  /// With a split of one's own; it never changes a byte.
-  package init(slice: JobSlice, budget: TileBudget) {
+  /// With a split of one's own, and windows of one's own in which bytes go to the device: they
+  /// never change a byte.
+  package init(slice: JobSlice, budget: TileBudget, windowByteCount: Int64? = nil) {
     self.slice = slice
     self.budget = budget
+    self.windowByteCount = windowByteCount ?? ShardOutput.windowByteCount
   }
 
   /// Creates `path` exclusively, writes the whole shard, and returns when it and its folder are
@@ -56,7 +59,9 @@ package struct ShardMerge {
         try file.reserve(byteCount: slice.job.byteCount)
         try file.write(header, at: 0)
       }
-      let output = ShardOutput(file, headerByteCount: header.count, algorithm: algorithm)
+      let output = ShardOutput(
+        file, headerByteCount: header.count, algorithm: algorithm,
+        windowByteCount: windowByteCount)
       output.digest(header)
       let run = ShardRun(context, output, path: path)
       var tensors: [TensorDigests] = []

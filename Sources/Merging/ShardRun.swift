@@ -67,8 +67,11 @@ final class ShardRun {
       store: { (bench, tile) throws(MergingError) in
         try unsafe self.output?.write(
           UnsafeRawBufferPointer(bytes(bench, tile)), at: recipe.offset + block(tile).0)
-      })
-    try line.run { (tile) throws(MergingError) in try report(block(tile).0) }
+      },
+      rest: { () throws(MergingError) in try self.keepPace() })
+    try line.run { (tile) throws(MergingError) in
+      try keepPace { () throws(MergingError) in try report(block(tile).0) }
+    }
   }
 
   /// Makes a tensor tile by tile.
@@ -98,12 +101,22 @@ final class ShardRun {
           try unsafe self.output?.write(
             UnsafeRawBufferPointer(tensor.outputBytes(of: tile, bench)),
             at: recipe.offset + Int64(element) * Int64(recipe.dtype.byteCount))
-        })
+        },
+        rest: { () throws(MergingError) in try self.keepPace() })
       try line.run { (tile) throws(MergingError) in
         let rows = tensor.grid[first + tile].rows.lowerBound
-        try report(Int64(rows * recipe.columns) * Int64(recipe.dtype.byteCount))
+        let byteCount = Int64(rows * recipe.columns) * Int64(recipe.dtype.byteCount)
+        try keepPace { () throws(MergingError) in try report(byteCount) }
       }
     }
+  }
+
+  /// Lets the device come near what is written; `tell` is called at least once.
+  private func keepPace(
+    _ tell: () throws(MergingError) -> Void = { () throws(MergingError) in }
+  ) throws(MergingError) {
+    try tell()
+    try output?.keepPace(meanwhile: tell)
   }
 
   private func digestOutput(_ bytes: UnsafeRawBufferPointer) {

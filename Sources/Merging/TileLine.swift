@@ -26,6 +26,7 @@ final class TileLine: @unchecked Sendable {
   private let prepare: (_ bench: Workbench, _ tile: Int) throws(MergingError) -> Void
   private let pass: (_ bench: Workbench, _ tile: Int) -> Void
   private let store: (_ bench: Workbench, _ tile: Int) throws(MergingError) -> Void
+  private let rest: () throws(MergingError) -> Void
   private let lock = DispatchSemaphore(value: 1)
   /// Tile t waits at gate t modulo their number. No two tiles wait at one gate: a thread takes the
   /// next tile only when its last one has passed.
@@ -33,20 +34,23 @@ final class TileLine: @unchecked Sendable {
   private var next = 0
   private var failure: MergingError?
 
-  /// `prepare` runs at any time, `pass` in tile order and never twice at once, `store` after it.
+  /// `prepare` runs at any time, `pass` in tile order and never twice at once, `store` after it,
+  /// and after that `rest` on every thread but the caller's, which has `report` in its place.
   init(
     count: Int, _ crew: Crew,
     prepare: @escaping (_ bench: Workbench, _ tile: Int) throws(MergingError) -> Void,
     pass: @escaping (_ bench: Workbench, _ tile: Int) -> Void = { _, _ in },
     store: @escaping (_ bench: Workbench, _ tile: Int) throws(MergingError) -> Void = {
       (_, _) throws(MergingError) in
-    }
+    },
+    rest: @escaping () throws(MergingError) -> Void = { () throws(MergingError) in }
   ) {
     self.count = count
     self.crew = crew
     self.prepare = prepare
     self.pass = pass
     self.store = store
+    self.rest = rest
     gates = (0..<max(1, min(crew.benches.count, count))).map { _ in DispatchSemaphore(value: 0) }
   }
 
@@ -58,7 +62,7 @@ final class TileLine: @unchecked Sendable {
     let group = DispatchGroup()
     for thread in 1..<max(1, gates.count) {
       crew.queues[thread - 1].async(group: group) {
-        self.work(self.crew.benches[thread]) { (_) throws(MergingError) in }
+        self.work(self.crew.benches[thread]) { (_) throws(MergingError) in try self.rest() }
       }
     }
     work(crew.benches[0], report: report)

@@ -26,8 +26,8 @@ package struct Publication: Sendable {
 
   /// `sideFiles`: where each lies and its name in the output. `adapterFiles`: per adapter of the
   /// plan, its files of tensors with their whole digests. `baseManifest`: of a base that was itself
-  /// merged by this tool. `tool`: name and version, as the manifest says them. `epoch`: once a later coordinator
-  /// has taken over, `finish` stops instead of publishing beside it.
+  /// merged by this tool. `tool`: name and version, as the manifest says it. `epoch`: once a later
+  /// coordinator has taken over, `finish` stops instead of publishing beside it.
   package init(
     folder: JobFolder, output: String, plan: MergePlan, checkpointConfig: [UInt8]?,
     sideFiles: [(from: String, name: String)], adapterFiles: [[FileDigest]],

@@ -148,6 +148,34 @@ package struct File: ~Copyable {
     guard code == 0 else { throw .last(.flush, path, errno: -code) }
   }
 
+  /// Starts the way of a range's bytes to the device and does not wait for it, so that less is left
+  /// for the flush. Nothing is durable by this: a flush makes it so.
+  ///
+  /// File systems that cannot do this leave all to the flush.
+  package func writeBack(from offset: Int64, count: Int64) throws(StorageError) {
+    try writeBack(from: offset, count: count, waits: false)
+  }
+
+  /// Returns once a range's bytes have left the cache. What fails on the way is told here and never
+  /// again: as after a failed flush, the file is lost and must be written anew.
+  package func awaitWriteBack(from offset: Int64, count: Int64) throws(StorageError) {
+    try writeBack(from: offset, count: count, waits: true)
+  }
+
+  private func writeBack(
+    from offset: Int64, count: Int64, waits: Bool
+  ) throws(StorageError) {
+    // No count is the whole rest of the file to the kernel.
+    guard count > 0 else { return }
+    let code = Self.retrying {
+      kernel.writeBack(descriptor, from: offset, byteCount: count, waits: waits)
+    }
+    switch code {
+    case 0, -EOPNOTSUPP, -ENOSYS, -ESPIPE, -EINVAL: return
+    default: throw .last(.writeBack, path, errno: -code, needed: count)
+    }
+  }
+
   /// Closes the file and reports what a deferred write may still say.
   package consuming func close() throws(StorageError) {
     let open = descriptor

@@ -21,6 +21,9 @@ package protocol Kernel: AnyObject, Sendable {
   func reserve(_ descriptor: Int32, byteCount: Int64) -> Int32
   /// fsync(2), of files and folders.
   func flush(_ descriptor: Int32) -> Int32
+  /// sync_file_range(2): starts the way of a range's dirty pages to the device; with `waits` it
+  /// returns when they are there, and says what failed on the way.
+  func writeBack(_ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool) -> Int32
   /// posix_fadvise(2), POSIX_FADV_DONTNEED over the whole file.
   func dropCache(_ descriptor: Int32)
   /// flock(2), exclusive, without waiting.

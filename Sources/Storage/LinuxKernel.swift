@@ -44,6 +44,12 @@ package final class LinuxKernel: Kernel {
 
   package func flush(_ descriptor: Int32) -> Int32 { answer(fsync(descriptor)) }
 
+  package func writeBack(
+    _ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool
+  ) -> Int32 {
+    answer(sw_write_back(descriptor, off_t(offset), off_t(byteCount), waits ? 1 : 0))
+  }
+
   package func dropCache(_ descriptor: Int32) { _ = sw_drop_cache(descriptor) }
 
   package func lock(_ descriptor: Int32) -> Int32 { answer(flock(descriptor, LOCK_EX | LOCK_NB)) }

@@ -6,6 +6,7 @@ package enum StorageError: Error, Equatable {
   /// What was being done when the call failed.
   package enum Operation: String, Equatable, Sendable {
     case open, create, read, write, reserve, flush, close, rename, link, remove, list, inspect, lock
+    case writeBack = "write back"
   }
 
   /// The operating system refused: `errno` says why.

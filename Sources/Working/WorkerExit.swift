@@ -40,8 +40,8 @@ package enum WorkerExit: Equatable, Sendable {
         + "memory and processor"
     case .refused(let reason): "the coordinator refuses this worker: \(reason)"
     case .keyRefused:
-      "the coordinator does not know this worker's key; add the line of worker.public to its "
-        + "authorized_keys, then start this worker again"
+      "the coordinator does not admit this worker's key, and its log says why; its "
+        + "authorized_keys must have the key of worker.public, valid now and from this address"
     case .wrongServerKey:
       "the coordinator's key is not the one in coordinator.public; copy the coordinator's "
         + "coordinator.public to this worker's key folder, then start this worker again"

@@ -6,12 +6,19 @@ import Merging
 import Planning
 import Publishing
 import Storage
+import Working
 
 enum Pipeline {
   /// Merges and publishes; `report` is told bytes of shards done and may say stop.
   static func run(
-    _ flags: MergeFlags, report: (Progress) -> Bool
+    _ flags: MergeFlags, answers: [KnownAnswers.Entry] = KnownAnswers.entries,
+    report: (Progress) -> Bool
   ) throws(CommandError) -> MergeResult {
+    // prove: this machine computes and digests as it must, or it merges nothing.
+    if let difference = KnownAnswers.difference(from: answers) {
+      throw .configuration(WorkerExit.unsound(reason: difference.sentence).sentence ?? "")
+    }
+
     // open, adapt, plan: inputs → headers → updates → recipes. Refuses what does not fit.
     let job = try OpenJob(flags)
     var result = MergeResult(job)

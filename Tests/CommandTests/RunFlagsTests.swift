@@ -1,4 +1,6 @@
 // The flags about how a run goes on: audits, takeovers and deadlines.
+import Coordination
+import Planning
 import Testing
 
 @testable import shardweld
@@ -47,7 +49,11 @@ struct RunFlagsTests {
     #expect(
       sentence { _ = try merge(["--audit", "10", "--workers", "0"]) }
         == "--audit and --workers 0 exclude each other; give one of them")
+    #expect(
+      sentence { _ = try merge(["--audit", "10", "--workers", "1"]) }
+        == "--audit and --workers 1 exclude each other; give one of them")
     #expect(try merge(["--audit", "0", "--workers", "0"]).workers == 0)
+    #expect(try merge(["--audit", "10", "--workers", "2"]).workers == 2)
   }
 
   // MARK: --takeover
@@ -91,6 +97,23 @@ struct RunFlagsTests {
       return
     }
     #expect(flags.deadline == nil)
+  }
+
+  // MARK: --memory-limit
+
+  @Test func `a job that no local worker has the memory for is refused before any starts`() {
+    func job(_ id: Int, memory: Int64, isCommitted: Bool = false) -> JobFacts {
+      JobFacts(
+        id: id, shardName: "shard-\(id)", byteCount: 1, memoryByteCount: memory,
+        slice: PlanSlice(offset: 0, byteCount: 1, digest: "xxh3:x"), isCommitted: isCommitted)
+    }
+    let jobs = [job(0, memory: 1 << 40, isCommitted: true), job(1, memory: 300_000_000)]
+    #expect(
+      WorkerRun.shortage(jobs, limit: 256_000_000)
+        == "shard-1 needs a worker with 300 MB of memory, but --memory-limit is 256 MB; give "
+        + "--memory-limit 300MB")
+    #expect(WorkerRun.shortage(jobs, limit: 300_000_000) == nil)
+    #expect(WorkerRun.shortage([], limit: 1) == nil)
   }
 
   // MARK: Help and completions

@@ -203,7 +203,8 @@ struct TroubleTests {
 
   @Test func `what went wrong is listed, what went well is not`() {
     let wrong = [
-      "failed", "lost", "died", "still", "suspected", "disputed", "settled", "drained", "barred",
+      "failed", "lost", "died", "still", "suspected", "disputed", "settled", "drained",
+      "barred",
       "quarantined",
     ]
     let well = [

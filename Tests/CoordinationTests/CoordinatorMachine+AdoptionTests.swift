@@ -96,6 +96,16 @@ import Testing
     #expect(play.machine.retryCount == 1)
   }
 
+  @Test func `an adopted merge that its worker has no more is given out again`() {
+    var play = Rehearsal([10], orphans: [old])
+    play.join("a", held: [.merge(old)])
+    let report = WorkerMessage.progress(running: nil, byteCount: 0, held: [], credit: 1)
+    let directives = play.say("a", report)
+    #expect(directives.notes(.withdrawn) == ["its worker does not have it any more"])
+    #expect(directives.given(to: "a") == [.merge(play.attempt(0))])
+    #expect(directives.discarded == [old])
+  }
+
   @Test func `a lost worker that comes back with its merge goes on with it`() {
     var play = Rehearsal([10], readsBack: false)
     play.join("a", credit: 1)

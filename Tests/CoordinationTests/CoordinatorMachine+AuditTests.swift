@@ -51,13 +51,27 @@ import Testing
     #expect(play.join("h2", host: "h", credit: 1).given(to: "h2").count == 1)
   }
 
-  @Test func `by the same worker where it is alone`() {
+  @Test func `where nobody else can merge it for two minutes it is given up, not committed`() {
     var play = audited()
     play.join("a", credit: 1)
-    let directives = play.mergedWell("a", play.attempt(0), credit: 1)
+    play.mergedWell("a", play.attempt(0), credit: 1)
+    #expect(play.pass(120_000, talking: ["a"]).notes(.quarantined).isEmpty)
+    let directives = play.pass(1_000, talking: ["a"])
+    #expect(
+      directives.notes(.quarantined) == [
+        "shard-0 failed: it shall be merged twice and compared (--audit), and no second worker was "
+          + "there to do it for 120 s; run again with another worker"
+      ])
     #expect(directives.commits.isEmpty)
-    #expect(play.hands["a"] == [.merge(play.attempt(0, 2))])
-    #expect(play.mergedWell("a", play.attempt(0, 2)).commits == [play.attempt(0)])
+  }
+
+  @Test func `a busy second worker is waited for`() {
+    var play = audited()
+    play.join("a", credit: 1)
+    play.join("b")
+    play.mergedWell("a", play.attempt(0))
+    #expect(play.pass(180_000, talking: ["a", "b"]).notes(.quarantined).isEmpty)
+    #expect(play.report("b", credit: 1).given(to: "b") == [.merge(play.attempt(0, 2))])
   }
 
   @Test func `two that agree commit one and discard the other`() {

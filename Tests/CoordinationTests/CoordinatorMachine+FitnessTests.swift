@@ -128,7 +128,7 @@ import Testing
     #expect(idle.cancelled(for: "c").isEmpty)
   }
 
-  @Test func `a second opinion is given up where the only other host is drained`() {
+  @Test func `a drained host gives a second opinion where no other can`() {
     var play = Rehearsal(Array(repeating: 10, count: 4), readsBack: false) {
       $0.auditPercent = 25  // the last one
     }
@@ -137,8 +137,47 @@ import Testing
     strike(&play, jobs: [0, 1, 2])
     play.report("a", credit: 1)
     play.mergedWell("a", play.attempt(3))
+    #expect(play.report("a", credit: 1).given(to: "a").isEmpty)
+    #expect(play.report("b", credit: 1).given(to: "b") == [.merge(play.attempt(3, 2))])
+  }
+
+  @Test func `a job that nobody better takes for thirty seconds goes to who is there`() {
+    var play = Rehearsal([10])
+    play.join("a", credit: 1)
+    play.join("b")
+    play.failed("a", play.attempt(0))
+    var given: [TaskID] = []
+    for second in 1...31 {
+      play.now += 1_000
+      given = play.report("a", credit: 1).given(to: "a")
+      play.report("b")
+      #expect(given.isEmpty == (second < 31), "\(second)")
+    }
+    #expect(given == [.merge(play.attempt(0, 2))])
+  }
+
+  @Test func `a read-back that nobody takes for thirty seconds is done by its writer`() {
+    var play = Rehearsal([10])
+    play.join("a", credit: 1)
+    play.join("b")
+    play.mergedWell("a", play.attempt(0))
+    #expect(play.pass(30_000, talking: ["a", "b"]).notes(.lost).isEmpty)
+    #expect(play.report("a", credit: 1).given(to: "a").isEmpty)
+    play.now += 1_000
+    #expect(play.report("a", credit: 1).given(to: "a") == [.readBack(play.attempt(0))])
+  }
+
+  @Test func `but not where it was doubted, and never by who doubted it`() {
+    var play = Rehearsal([10])
+    play.join("a", credit: 1)
+    play.join("b", credit: 1)
+    play.join("c")
+    play.mergedWell("a", play.attempt(0))
+    play.read("b", play.attempt(0), digest: "xxh3:bad")
+    play.pass(31_000, talking: ["a", "b", "c"])
+    #expect(play.report("a", credit: 1).given(to: "a").isEmpty)
     #expect(play.report("b", credit: 1).given(to: "b").isEmpty)
-    #expect(play.report("a", credit: 1).given(to: "a") == [.merge(play.attempt(3, 2))])
+    #expect(play.report("c", credit: 1).given(to: "c") == [.readBack(play.attempt(0))])
   }
 
   @Test func `an audited job that failed once does not wait between two workers`() {

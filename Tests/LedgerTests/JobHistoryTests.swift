@@ -99,6 +99,6 @@ struct JobHistoryTests {
     ledger.beat()
     let after = try WholeFile.read(path)
     #expect(before != after)
-    #expect(Heartbeat.decode(after) == JobLedger.heartbeat(1))
+    #expect(Heartbeat.decode(after) == JobLedger.heartbeat(1, isLocked: true))
   }
 }

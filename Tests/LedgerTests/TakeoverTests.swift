@@ -67,6 +67,23 @@ struct TakeoverTests {
     #expect(second.epoch == 2)
   }
 
+  @Test func `one that took over without the lock takes it once it is free`() throws {
+    let merge = try TinyMerge()
+    var first: JobLedger? = try merge.open()
+    let second = try takeOver(merge)
+    func heartbeat() throws -> Heartbeat? {
+      try Heartbeat.read(merge.folder.beat(2)).flatMap(Heartbeat.decode)
+    }
+    second.beat()
+    #expect(try heartbeat()?.isLocked == false)
+    #expect(first?.epoch == 1)
+    first = nil
+    second.beat()
+    #expect(try heartbeat()?.isLocked == true)
+    let error = #expect(throws: LedgerError.self) { try merge.open() }
+    #expect(error?.sentence.contains("a coordinator is at work on") == true)
+  }
+
   @Test func `a job that nobody holds is taken over at once`() throws {
     let merge = try TinyMerge()
     do { _ = try merge.open() }

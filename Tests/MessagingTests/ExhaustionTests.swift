@@ -75,7 +75,7 @@ private func turn(_ host: Host, _ worker: DealerLink, milliseconds: Int) throws 
     let before = processorMilliseconds()
     #expect(try turn(host, worker, milliseconds: 500) == [])
     #expect(processorMilliseconds() - before < 250)
-    #expect(host.router.takeDisconnectionCount() == 0)
+    #expect(host.router.takeLostPeers().count == 0)
     try host.roundTrip(worker)
     try host.roundTrip(host.worker(named: "newcomer"))
   }

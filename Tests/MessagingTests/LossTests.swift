@@ -28,14 +28,14 @@ func `a worker that closes is lost within a tenth of a second`(endpoint: String?
   func visit() throws -> Peer {
     let worker = try host.worker(named: "visitor")
     let peer = try #require(try host.carry([2], from: worker)).peer
-    #expect(router.takeDisconnectionCount() == 0)
+    #expect(router.takeLostPeers().count == 0)
     return peer
   }
   let peer = try visit()
   let (peers, milliseconds) = try loss(host)
   #expect(peers == [peer])
   #expect(milliseconds < 100)
-  #expect(router.takeDisconnectionCount() == 0)
+  #expect(router.takeLostPeers().count == 0)
   // libzmq tells of the loss first and then takes its queue apart.
   #expect(try host.loop { router.send([3], to: peer) == .unreachable })
   #expect(router.send([3], to: steadyPeer) == .sent)
@@ -78,7 +78,7 @@ func `a worker that closes is lost within a tenth of a second`(endpoint: String?
   try visit()
   let begin = ContinuousClock.now
   _ = try host.loop { ContinuousClock.now - begin > .milliseconds(300) }
-  #expect(router.takeDisconnectionCount() == 0)
+  #expect(router.takeLostPeers().count == 0)
 }
 
 @Test func `a message that outlives its connection counts as a loss`() throws {
@@ -92,10 +92,10 @@ func `a worker that closes is lost within a tenth of a second`(endpoint: String?
   }
   try visit()
   usleep(100_000)
-  #expect(router.takeDisconnectionCount() == 0)
+  #expect(router.takeLostPeers().count == 0)
   #expect(router.receive()?.bytes == [1])
-  #expect(router.takeDisconnectionCount() == 1)
-  #expect(router.takeDisconnectionCount() == 0)
+  #expect(router.takeLostPeers().count == 1)
+  #expect(router.takeLostPeers().count == 0)
 }
 
 @Test func `descriptors that come back for other connections are told apart`() {

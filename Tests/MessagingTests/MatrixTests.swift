@@ -84,7 +84,7 @@ import Testing
   #expect(ContinuousClock.now - begin < .seconds(4))
   let allGone = try host.loop([worker], seconds: 15) { silent.allSatisfy(\.isClosed) }
   #expect(allGone)
-  #expect(host.router.takeDisconnectionCount() <= 1)  // `node-2` alone
+  #expect(host.router.takeLostPeers().count <= 1)  // `node-2` alone
 }
 
 @Test func `a Unix socket is in a folder that nobody else may enter`() throws {

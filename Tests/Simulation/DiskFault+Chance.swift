@@ -21,6 +21,9 @@ extension DiskFault.Effect {
     case .flush, .close:
       return [.losesPages(errno: EIO), .losesPages(errno: ENOSPC), fails(EIO), fails(EDQUOT)][
         choice]
+    case .writeBack:
+      return [.losesPages(errno: EIO), .losesPages(errno: ENOSPC), fails(EIO), fails(EOPNOTSUPP)][
+        choice]
     default: return fails(EIO)
     }
   }

@@ -5,11 +5,12 @@ package struct DiskFault: Sendable {
   package enum Effect: Sendable {
     /// Nothing happens but this error. (A close closes all the same.)
     case fails(errno: Int32)
-    /// All happens as it should, and the error is told: an answer that came twice over a network.
+    /// All happens as it should, and the error is told: a request that came twice over a network.
+    /// Calls that change nothing are spared: asked twice, they say the same.
     case succeedsThenFails(errno: Int32)
     /// A read or write takes only half of its bytes; any other call goes on as if nothing were.
     case writesShort
-    /// A flush fails and the pages it was for count as clean: no later flush writes them.
+    /// A flush or write-back fails and the pages it was for count as clean: no later flush writes them.
     case losesPages(errno: Int32)
     /// The process is killed before the call, or after it.
     case dies(after: Bool)

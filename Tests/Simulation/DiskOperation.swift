@@ -5,7 +5,7 @@ package struct DiskOperation: Equatable, Sendable {
   package enum Kind: Int, Sendable, CaseIterable {
     case open, create, openFolder, close, inspectOpen, read, write, reserve, flush, flushFolder
     case dropCache, lock, inspect, createFolder, list, unlink, removeFolder, rename, renameKeeping
-    case exchange, link, freeByteCount, resolve
+    case exchange, link, freeByteCount, resolve, writeBack
 
     /// Kinds that may change what is on the disk, or what of it is durable.
     package var changes: Bool {

@@ -6,10 +6,13 @@ import Publishing
 import Storage
 
 extension LedgerTrial {
-  /// Freezes a life after each call that changes anything, `stride` apart; another host's life runs,
-  /// to its end or until it is killed after `calls` of its own; then the first one goes on, and at
-  /// last one is left alone. Whatever the frozen one does then, no output may suffer.
-  package func haunt(killedAfter calls: Int? = nil, stride: Int = 1) {
+  /// Freezes a life after each call that changes anything and that `taking` takes, `stride` apart;
+  /// another host's life runs, to its end or until it dies by the fault; then the first one goes
+  /// on, and at last one is left alone. Whatever the frozen one does then, no output may suffer.
+  package func haunt(
+    dyingBy death: DiskFault? = nil, stride: Int = 1,
+    taking: @escaping (DiskOperation) -> Bool = { _ in true }
+  ) {
     var at = 1 + Int(truncatingIfNeeded: nextSeed()) % stride
     var isOver = false
     while !isOver {
@@ -17,12 +20,13 @@ extension LedgerTrial {
       let life = MergeLife(merge, overwrites: overwrites)
       let story = "frozen after call \(at), another coordinator; "
       var count = 0
-      _ = live(disk, life, story) { [self, unowned disk] _ in
+      _ = live(disk, life, story) { [self, unowned disk] operation in
+        guard taking(operation) else { return }
         count += 1
         guard count == at else { return }
         let other = life.copy()
-        let death = calls.map { [DiskFault(.dies(after: true), at: $0)] } ?? []
-        if live(disk, other, story, host: "n2", faults: death) != nil { life.follow(other) }
+        let faults = death.map { [$0] } ?? []
+        if live(disk, other, story, host: "n2", faults: faults) != nil { life.follow(other) }
       }
       isOver = count < at
       finish(disk, MergeLife(merge, overwrites: overwrites), host: "n3", story + lastError + "; ")

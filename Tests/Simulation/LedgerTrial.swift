@@ -66,21 +66,25 @@ package final class LedgerTrial {
 
   /// Breaks a life off after each call that changes anything, in every way given; the next life is
   /// broken off likewise, `depth` lives deep; then one is left alone. Of the calls of each life
-  /// every `stride`-th is taken, from a place that moves on.
-  package func breakOff(_ aftermaths: [Aftermath], depth: Int = 1, stride: Int = 1) {
+  /// that `taking` takes, every `stride`-th is one, from a place that moves on.
+  package func breakOff(
+    _ aftermaths: [Aftermath], depth: Int = 1, stride: Int = 1,
+    taking: @escaping (DiskOperation) -> Bool = { _ in true }
+  ) {
     breakOff(
       start.copy(seed: nextSeed()), MergeLife(merge, overwrites: overwrites), aftermaths,
-      depth: depth, stride: stride, story: "")
+      depth: depth, stride: stride, taking, story: "")
   }
 
   private func breakOff(
     _ disk: SimulatedDisk, _ life: MergeLife, _ aftermaths: [Aftermath], depth: Int, stride: Int,
-    story: String
+    _ taking: @escaping (DiskOperation) -> Bool, story: String
   ) {
     var count = Int(truncatingIfNeeded: nextSeed()) % stride
     var number = 0
     _ = live(disk, life, story) { [self, unowned disk] operation in
       number += 1
+      guard taking(operation) else { return }
       count += 1
       guard count % stride == 0, isSound else { return }
       // Deeper down one way is taken at a time, all of them in turn.
@@ -92,7 +96,7 @@ package final class LedgerTrial {
         let story = story + "call \(number) (\(operation.kind) \(operation.path)) then \(way); "
         let next = life.copy()
         if depth > 1 {
-          breakOff(fork, next, aftermaths, depth: depth - 1, stride: stride, story: story)
+          breakOff(fork, next, aftermaths, depth: depth - 1, stride: stride, taking, story: story)
         } else {
           finish(fork, next, story)
         }

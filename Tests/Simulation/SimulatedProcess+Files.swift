@@ -130,6 +130,18 @@ extension SimulatedProcess {
       })
   }
 
+  /// The disk may take its time over what is not flushed, so nothing need happen but a failure.
+  package func writeBack(
+    _ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool
+  ) -> Int32 {
+    guard let open = disk.descriptor(descriptor, of: number) else { return -EBADF }
+    return Int32(
+      perform(.writeBack, open.path) { manner in
+        if manner == .losingPages { disk.image[open.node].content.losePages() }
+        return 0
+      })
+  }
+
   package func dropCache(_ descriptor: Int32) {
     guard let open = disk.descriptor(descriptor, of: number) else { return }
     _ = perform(.dropCache, open.path) { _ in

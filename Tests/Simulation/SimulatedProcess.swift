@@ -76,7 +76,7 @@ package final class SimulatedProcess: Kernel, @unchecked Sendable {
       answer = -Int(code)
     case .succeedsThenFails(let code):
       answer = effect(.whole)
-      if answer >= 0 { answer = -Int(code) }
+      if answer >= 0, kind.changes { answer = -Int(code) }
     case .writesShort: answer = effect(.short)
     case .losesPages(let code):
       _ = effect(.losingPages)

@@ -53,6 +53,8 @@ extension SmallMerge {
       for recipe in job.recipes {
         let start = header + Int(recipe.offset)
         try file.write(Array(bytes[start..<start + Int(recipe.byteCount)]), at: Int64(start))
+        try file.writeBack(from: Int64(start), count: recipe.byteCount)
+        try file.awaitWriteBack(from: Int64(header), count: recipe.offset)
       }
       try file.flush()
       try file.close()

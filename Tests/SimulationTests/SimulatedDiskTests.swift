@@ -51,6 +51,36 @@ struct SimulatedDiskTests {
     }
   }
 
+  @Test func `a write-back that fails is told once, and no later flush tells or mends it`() throws {
+    let disk = disk()
+    disk.faults = [DiskFault(.losesPages(errno: EIO), at: 2, kind: .writeBack)]
+    try disk.process(host: "n1", processID: 7).run { () throws in
+      let file = try File.create("/a")
+      try file.write(bytes(1), at: 0)
+      try file.writeBack(from: 0, count: 1100)
+      #expect(throws: StorageError.refused(.writeBack, path: "/a", errno: EIO)) {
+        try file.awaitWriteBack(from: 0, count: 1100)
+      }
+      try file.flush()
+      try Folder.flush("/")
+      #expect(try WholeFile.read("/a") == bytes(1))
+    }
+    disk.cutPower(.everything)
+    #expect(disk.bytes("/a") == [UInt8](repeating: 0, count: 1100))
+  }
+
+  @Test func `a write-back makes nothing durable`() throws {
+    let disk = disk()
+    try disk.process(host: "n1", processID: 7).run { () throws in
+      let file = try File.create("/a")
+      try Folder.flush("/")
+      try file.write(bytes(1), at: 0)
+      try file.awaitWriteBack(from: 0, count: 1100)
+    }
+    disk.cutPower(.everything)
+    #expect(disk.bytes("/a") == [])
+  }
+
   @Test func `folders swap their names in one step`() throws {
     let disk = disk()
     try disk.process(host: "n1", processID: 7).run { () throws in

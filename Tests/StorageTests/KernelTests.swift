@@ -20,6 +20,7 @@ struct KernelTests {
     #expect(linux.createFolder(scratch.path, mode: 0o755) == -EEXIST)
     #expect(linux.rename(scratch("none"), scratch("other"), .keeping) == -ENOENT)
     #expect(linux.flush(-1) == -EBADF)
+    #expect(linux.writeBack(-1, from: 0, byteCount: 1, waits: true) == -EBADF)
     #expect(linux.freeByteCount(scratch("none")) == -Int64(ENOENT))
     #expect(linux.resolve(scratch("none")) == nil)
   }
@@ -67,6 +68,9 @@ private final class Deaf: Kernel {
   }
   func reserve(_ descriptor: Int32, byteCount: Int64) -> Int32 { -EIO }
   func flush(_ descriptor: Int32) -> Int32 { -EIO }
+  func writeBack(
+    _ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool
+  ) -> Int32 { -EIO }
   func dropCache(_ descriptor: Int32) {}
   func lock(_ descriptor: Int32) -> Int32 { -EIO }
   func inspect(_ path: String, _ status: inout FileStatus) -> Int32 { -EIO }

@@ -22,8 +22,8 @@ import Working
       (.refused(reason: "no room"), 78, "the coordinator refuses this worker: no room"),
       (
         .keyRefused, 78,
-        "the coordinator does not know this worker's key; add the line of worker.public to its "
-          + "authorized_keys, then start this worker again"
+        "the coordinator does not admit this worker's key, and its log says why; its "
+          + "authorized_keys must have the key of worker.public, valid now and from this address"
       ),
       (
         .wrongServerKey, 78,

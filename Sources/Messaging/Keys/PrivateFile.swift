@@ -39,7 +39,7 @@ enum PrivateFile {
     guard raw.st_mode & S_IFMT == S_IFREG else { throw .storage(.notAFile(path: path)) }
     try check(raw, path, forbidden: secrecy.forbidden, expected: secrecy.expected)
     guard Int64(raw.st_size) <= limit else {
-      throw .storage(.last(.read, path, errno: EFBIG))
+      throw .storage(.refused(.read, path: path, errno: EFBIG))
     }
     return try readAll(descriptor, path, byteCount: Int(raw.st_size))
   }

@@ -108,9 +108,6 @@ package final class RouterLink: Link {
     return connections.takeLost()
   }
 
-  /// How many peers `takeLostPeers` would give, which are then taken.
-  package func takeDisconnectionCount() -> Int { takeLostPeers().count }
-
   /// The first refusals since the last call, in order: at most 64, so that no flood of strangers
   /// fills memory or the log. `refusalCount` counts them all.
   package func takeRefusals() -> [Refusal] {

@@ -73,13 +73,14 @@ struct MergeFlags: CommandFlags, Equatable {
         ],
         meaning: "Keep the base's shards, with four workers of at most 1 GB each."),
     ],
-    exitCodes: [.done, .failed, .badInput, .again],
+    exitCodes: [.done, .failed, .badInput, .again, .configuration],
     check: { flags throws(UsageError) in try flags.check() })
 
   /// Refuses flags that contradict each other.
   func check() throws(UsageError) {
     try MemoryLimit.check(memoryLimit, threads: threads)
-    if workers == 0 && audit > 0 { throw .conflict("--audit", "--workers 0") }
+    // An audit takes two who merge.
+    if let workers, workers < 2, audit > 0 { throw .conflict("--audit", "--workers \(workers)") }
     if takeover && restart { throw .conflict("--takeover", "--restart") }
     if dryRun && takeover { throw .conflict("--dry-run", "--takeover") }
     if dryRun && restart { throw .conflict("--dry-run", "--restart") }

@@ -11,11 +11,25 @@ import Working
 
 enum WorkerCommand {
   static func run(_ flags: WorkerFlags) throws(CommandError) -> ExitCode {
+    try run(flags, answers: KnownAnswers.entries)
+  }
+
+  /// Works until it is needed no more; not at all where this machine does not give these answers.
+  static func run(
+    _ flags: WorkerFlags, answers: [KnownAnswers.Entry]
+  ) throws(CommandError) -> ExitCode {
     let signals = SignalSource()
     let log = ProgressPrinter(flags.progress).log(flags.logLevel)
     guard followsParent() else { return .again }
     let (pair, savedKey) = try wrap(CommandError.messaging) { () throws(MessagingError) in
       try KeyFolder.worker(flags.keys)
+    }
+    let kernel: String
+    do throws(KernelsError) { kernel = try InstructionSet.selection.get().name } catch {
+      throw .merging(.instructionSet(error))
+    }
+    if let difference = KnownAnswers.difference(from: answers) {
+      return end(.unsound(reason: difference.sentence), log)
     }
     let (endpoint, serverKey) = try coordinator(flags, savedKey)
     let link = try wrap(CommandError.messaging) { () throws(MessagingError) in
@@ -26,15 +40,14 @@ enum WorkerCommand {
       host: Host.name, processID: Host.processID, threads: flags.threads ?? cores,
       memoryByteCount: flags.memoryLimit, life: .random(in: 1 ... .max),
       deadline: secondsLeft(flags).map { WorkerShell.now + Int64($0) * 1000 })
-    let kernel: String
-    do throws(KernelsError) { kernel = try InstructionSet.selection.get().name } catch {
-      throw .merging(.instructionSet(error))
-    }
     log.debug("worker \(Host.name)/\(Host.processID) for \(endpoint), \(kernel)")
-    let exit = WorkerShell(
+    let shell = WorkerShell(
       link: link, signals: signals, settings: settings, kernel: kernel,
-      relocate: flags.job == nil ? nil : { Self.newEndpoint(flags, savedKey) }
-    ).run()
+      relocate: flags.job == nil ? nil : { Self.newEndpoint(flags, savedKey) })
+    return end(shell.run(), log)
+  }
+
+  private static func end(_ exit: WorkerExit, _ log: Log) -> ExitCode {
     if let sentence = exit.sentence { log.error(sentence) }
     return ExitCode(rawValue: exit.code) ?? .failed
   }

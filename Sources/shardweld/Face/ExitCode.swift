@@ -19,7 +19,7 @@ enum ExitCode: Int32, Equatable, Sendable {
     case .badInput: "bad usage or bad input; nothing is written"
     case .different: "a difference is found"
     case .again: "stopped; run the same command again to go on"
-    case .configuration: "bad configuration or key"
+    case .configuration: "bad configuration or key, or a machine that computes wrongly"
     }
   }
 }

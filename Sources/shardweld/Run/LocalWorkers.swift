@@ -21,7 +21,8 @@ final class LocalWorkers: Sendable {
   static let parentVariable = "SHARDWELD_PARENT"
 
   private struct State {
-    var processIDs: Set<pid_t> = []
+    /// The seat that each living process has.
+    var seats: [pid_t: Int] = [:]
     var isStopping = false
   }
 
@@ -44,47 +45,65 @@ final class LocalWorkers: Sendable {
   func stop() {
     state.withLock { $0.isStopping = true }
     for _ in 0..<40 {
-      if state.withLock({ $0.processIDs.isEmpty }) { return }
+      if state.withLock({ $0.seats.isEmpty }) { break }
       Host.pause(milliseconds: 50)
     }
-    let left = state.withLock { $0.processIDs }
-    for processID in left { _ = kill(processID, SIGKILL) }
+    for processID in state.withLock({ Array($0.seats.keys) }) { _ = kill(processID, SIGKILL) }
     thread.sync {}
   }
 
-  /// Starts, reaps and replaces until none is left. A worker that cannot work (bad keys, bad input)
-  /// is not replaced; neither is one more than a few times the number wanted.
+  /// Starts, reaps and replaces until none is left and none shall come.
   private func watch() {
-    var replacementsLeft = recipe.count * 3 + 5
-    for _ in 0..<recipe.count { spawn() }
-    while !state.withLock({ $0.processIDs.isEmpty }) {
+    var seats = [WorkerSeat](repeating: WorkerSeat(), count: recipe.count)
+    while true {
+      let isStopping = state.withLock { $0.isStopping }
+      for seat in seats.indices {
+        guard let due = seats[seat].dueAt else { continue }
+        if isStopping {
+          seats[seat].close()
+        } else if due <= Clock.milliseconds {
+          seats[seat].start(now: Clock.milliseconds)
+          if !spawn(seat) { seats[seat].close() }
+        }
+      }
+      let isWaiting = seats.contains { $0.dueAt != nil }
+      guard isWaiting || state.withLock({ !$0.seats.isEmpty }) else { break }
+      // While somebody is due, nobody's end may be waited for.
       var status: Int32 = 0
-      let processID = unsafe waitpid(-1, &status, 0)
-      if processID < 0 {
-        if errno == EINTR { continue }
+      let processID = unsafe waitpid(-1, &status, isWaiting ? WNOHANG : 0)
+      if processID > 0 {
+        ended(processID, status, &seats)
+      } else if isWaiting {
+        Host.pause(milliseconds: 20)
+      } else if errno != EINTR {
         break
       }
-      state.withLock { _ = $0.processIDs.remove(processID) }
-      events.post(.ended(processID: Int(processID)))
-      let exitCode = status & 0x7F == 0 ? (status >> 8) & 0xFF : -1
-      if exitCode == 0 || state.withLock({ $0.isStopping }) { continue }
-      if exitCode == ExitCode.configuration.rawValue || exitCode == ExitCode.badInput.rawValue {
-        continue
-      }
-      guard replacementsLeft > 0 else { continue }
-      replacementsLeft -= 1
-      log.warning(
-        exitCode < 0
-          ? "worker \(processID) was killed by signal \(status & 0x7F); another takes its place"
-          : "worker \(processID) ended with exit code \(exitCode); another takes its place")
-      spawn()
     }
     events.post(.noneLeft(reason: "all worker processes ended before the work was done"))
   }
 
-  /// Starts one worker in a process group of its own, so that Ctrl-C reaches the coordinator alone.
-  private func spawn() {
-    guard let program = Path.resolved("/proc/self/exe") else { return }
+  /// A worker that was dismissed, or cannot work (bad keys, bad input, a machine that computes
+  /// wrongly), has no successor.
+  private func ended(_ processID: pid_t, _ status: Int32, _ seats: inout [WorkerSeat]) {
+    let seat = state.withLock { $0.seats.removeValue(forKey: processID) }
+    events.post(.ended(processID: Int(processID)))
+    let exitCode = status & 0x7F == 0 ? (status >> 8) & 0xFF : -1
+    let isFinal = [ExitCode.done, .configuration, .badInput].map(\.rawValue).contains(exitCode)
+    guard let seat, !isFinal, !state.withLock({ $0.isStopping }) else { return }
+    let end =
+      exitCode < 0 ? "was killed by signal \(status & 0x7F)" : "ended with exit code \(exitCode)"
+    seats[seat].vacate(now: Clock.milliseconds)
+    log.warning(
+      "worker \(processID) \(end); "
+        + (seats[seat].dueAt != nil
+          ? "another takes its place"
+          : "so did the \(seats[seat].shortLives - 1) before it, at once; no other is started"))
+  }
+
+  /// Starts one worker in a process group of its own, so that Ctrl-C reaches the coordinator alone;
+  /// false where it cannot be started.
+  private func spawn(_ seat: Int) -> Bool {
+    guard let program = Path.resolved("/proc/self/exe") else { return false }
     var arguments = unsafe ([program] + recipe.words).map { unsafe strdup($0) } + [nil]
     var environment = unsafe Self.environment.map { unsafe strdup($0) } + [nil]
     defer {
@@ -101,15 +120,20 @@ final class LocalWorkers: Sendable {
     unsafe posix_spawnattr_setflags(
       &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
     var processID: pid_t = 0
-    let code = unsafe posix_spawn(
-      &processID, program, nil, &attributes, &arguments, &environment)
+    let code = unsafe posix_spawn(&processID, program, nil, &attributes, &arguments, &environment)
     guard code == 0 else {
       log.error(
         "cannot start a worker: \(StorageError.refused(.open, path: program, errno: code).sentence)"
       )
-      return
+      return false
     }
-    state.withLock { _ = $0.processIDs.insert(processID) }
+    let isLate = state.withLock { state in
+      state.seats[processID] = seat
+      return state.isStopping
+    }
+    // Told to stop meanwhile: this one was not there yet to be ended.
+    if isLate { _ = kill(processID, SIGKILL) }
+    return true
   }
 
   /// This process's environment, with the parent's number for the child.

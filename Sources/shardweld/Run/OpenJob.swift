@@ -71,16 +71,7 @@ struct OpenJob {
   }
 
   /// The jobs as they are to be handed out.
-  var facts: [JobFacts] {
-    let committed = ledger.committed
-    let orphans = Dictionary(grouping: ledger.orphans, by: \.job)
-    return zip(plan.jobs, encoded.slices).map { job, slice in
-      JobFacts(
-        id: job.id, shardName: job.shardName, byteCount: job.byteCount,
-        memoryByteCount: job.memoryByteCount(sliceByteCount: slice.byteCount), slice: slice,
-        isCommitted: committed[job.id] != nil, orphans: orphans[job.id] ?? [])
-    }
-  }
+  var facts: [JobFacts] { JobFacts.list(plan, encoded, ledger) }
 
   /// Removes the job's folder after success, or keeps its history.
   func close(keep: Bool) throws(CommandError) {

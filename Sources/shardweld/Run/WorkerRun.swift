@@ -16,12 +16,16 @@ struct WorkerRun {
 
   /// Local workers over a private socket.
   func runLocally() throws(CommandError) -> MergeResult {
+    // Nobody else will come who has more.
+    if let shortage = Self.shortage(job.facts, limit: flags.memoryLimit) {
+      throw .refused(shortage)
+    }
     PrivateFolder.removeLeftovers(log)
     let folder = try PrivateFolder()
     defer { folder.remove(log) }
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    let jobsLeft = max(1, job.plan.jobs.count - job.ledger.committed.count)
-    let count = min(flags.workers ?? cores, jobsLeft)
+    let count = Self.localCount(
+      flags, cores: cores, jobsLeft: job.plan.jobs.count - job.ledger.committed.count)
     let threads = flags.threads ?? max(1, cores / count)
     let recipe = LocalWorkers.Recipe(
       count: count,
@@ -31,6 +35,23 @@ struct WorkerRun {
         flags.logLevel.rawValue,
       ])
     return try run(endpoint: folder.endpoint, keys: folder.keys, local: recipe)
+  }
+
+  /// Why workers of so much memory could never finish; nil where they can.
+  static func shortage(_ jobs: [JobFacts], limit: Int64) -> String? {
+    let left = jobs.filter { !$0.isCommitted }
+    guard let most = left.max(by: { $0.memoryByteCount < $1.memoryByteCount }),
+      most.memoryByteCount > limit
+    else { return nil }
+    return "\(most.shardName) needs a worker with \(Amount.bytes(most.memoryByteCount)) of memory, "
+      + "but --memory-limit is \(Amount.bytes(limit)); give --memory-limit "
+      + Quantity.text(most.memoryByteCount)
+  }
+
+  /// Worker processes of this machine: as told, or one per core; no more than have a job, but two
+  /// where one shall check the other's merges.
+  static func localCount(_ flags: MergeFlags, cores: Int, jobsLeft: Int) -> Int {
+    max(min(flags.workers ?? cores, jobsLeft), flags.audit > 0 ? 2 : 1)
   }
 
   /// Workers that come over the network, or the local ones.
@@ -113,8 +134,8 @@ struct WorkerRun {
         note.kind.rawValue, note.attempt.map { "\($0)" } ?? "", note.worker, note.text,
       ].filter { !$0.isEmpty }.joined(separator: " ")
       switch note.kind {
-      case .failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled, .drained,
-        .barred, .quarantined:
+      case .failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled,
+        .drained, .barred, .quarantined:
         log.warning(text)
       default: log.debug(text)
       }

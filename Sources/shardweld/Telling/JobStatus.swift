@@ -55,8 +55,8 @@ struct JobStatus {
   /// Workers that were lost, attempts that were rejected, and what followed from it, oldest first.
   var failures: [JournalEntry] {
     let kinds = [
-      Kind.failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled, .drained,
-      .barred, .quarantined,
+      Kind.failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled,
+      .drained, .barred, .quarantined,
     ].map(\.rawValue)
     let found = history.journal.filter { kinds.contains($0.kind) }
     // A mismatch that rejects its attempt is told by the failure that follows.

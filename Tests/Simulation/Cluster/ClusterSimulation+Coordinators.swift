@@ -17,7 +17,6 @@ extension ClusterSimulation {
     // Once the output stands, where no old view of the folders hides it.
     let isThere = disk.exists(merge.output)
     let host = weather.isLocal ? "h0" : isThere ? lastHost : "c\(random.number(0...1))"
-    lastHost = host
     let process = disk.process(host: host, processID: processCount)
     let coordinator = SimulatedCoordinator(process, number: coordinators.count)
     let others = coordinators.filter { $0.isAlive && $0.isListening }
@@ -30,7 +29,8 @@ extension ClusterSimulation {
     guard coordinator.isAlive, !isFinished else { return comesToDeath(coordinator) }
     switch result {
     case .ready(let ledger, let facts):
-      watch.opened(ledger, others: others.filter { $0.isAlive && $0.isListening }, takesOver: takesOver)
+      watch.opened(
+        ledger, others: others.filter { $0.isAlive && $0.isListening }, takesOver: takesOver)
       begin(coordinator, ledger, facts)
     case .wasFinished: end(coordinator, .finished)
     case .refused(let reason):
@@ -54,9 +54,11 @@ extension ClusterSimulation {
     var facts = found
     if sabotage == .forgetsCommits { for at in facts.indices { facts[at].isCommitted = false } }
     coordinator.ledger = ledger
+    lastHost = coordinator.process.hostName
     coordinator.epoch = ledger.epoch
     coordinator.work = DiskWork(
-      ledger: ledger, publication: merge.publication(epoch: ledger.epoch), jobs: merge.plan.jobs, overwrites: false)
+      ledger: ledger, publication: merge.publication(epoch: ledger.epoch), jobs: merge.plan.jobs,
+      overwrites: false)
     coordinator.machine = CoordinatorMachine(settings: settings, jobs: facts, now: now)
     coordinator.isListening = true
     coordinator.diskFreeAt = now
@@ -111,7 +113,9 @@ extension ClusterSimulation {
     case .commit(let attempt, let reader):
       order(.commit(attempt, readBackBy: reader), coordinator)
     case .revoke(let job): order(.revoke(job), coordinator)
-    case .discard(let attempt): order(.discard(attempt), coordinator)
+    case .discard(let attempt):
+      coordinator.discards.append(attempt)
+      order(.discard(attempt), coordinator)
     case .publish: order(.publish, coordinator)
     case .note(let note):
       watch.noted(note, by: coordinator.number)
@@ -123,7 +127,8 @@ extension ClusterSimulation {
   // MARK: The disk
 
   private func order(_ order: DiskOrder, _ coordinator: SimulatedCoordinator) {
-    if case .note = order {} else {
+    if case .note = order {
+    } else {
       coordinator.diskFreeAt = max(now, coordinator.diskFreeAt) + random.number(1...100)
     }
     agenda.put(
@@ -148,7 +153,9 @@ extension ClusterSimulation {
       case .revoke(let job):
         watch.revokes(job)
         event = work.revoke(job)
-      case .discard(let attempt): work.discard(attempt)
+      case .discard(let attempt):
+        coordinator.discards.removeAll { $0 == attempt }
+        work.discard(attempt)
       case .publish:
         switch work.publish() {
         case .event(let answer): event = answer
@@ -168,6 +175,7 @@ extension ClusterSimulation {
   private func end(_ coordinator: SimulatedCoordinator, _ ending: CoordinatorMachine.End) {
     note(3, coordinator.number, "coordinator \(coordinator.number) ends: \(ending)")
     coordinator.isListening = false
+    drain(coordinator)
     var isDone = false
     if ending == .finished {
       isDone = coordinator.process.run { () -> Bool in
@@ -189,6 +197,15 @@ extension ClusterSimulation {
     } else {
       startAgain()
     }
+  }
+
+  /// Carries out at once what it has ordered and waits for no answer.
+  private func drain(_ coordinator: SimulatedCoordinator) {
+    guard let work = coordinator.work else { return }
+    for attempt in coordinator.discards {
+      coordinator.process.run { work.discard(attempt) }
+    }
+    coordinator.discards = []
   }
 
   /// A coordinator's process is found dead.
@@ -246,7 +263,9 @@ struct FolderOpening {
         EpochRecord(
           number: ledger.epoch, host: Host.name, bootID: Host.bootID, processID: Host.processID,
           endpoint: "tcp://c:1", publicKey: String(repeating: "k", count: 40)))
-      return .ready(ledger, facts(ledger))
+      return .ready(
+        ledger,
+        JobFacts.list(merge.plan, merge.encoded, ledger) { job, _ in jobMemory[job.id] })
     } catch {
       return .refused(error.sentence)
     }
@@ -258,16 +277,6 @@ struct FolderOpening {
       return try !Folder.list(merge.output).isEmpty
     } catch {
       throw .storage(error)
-    }
-  }
-
-  private func facts(_ ledger: JobLedger) -> [JobFacts] {
-    let committed = ledger.committed
-    return zip(merge.plan.jobs, merge.encoded.slices).map { job, slice in
-      JobFacts(
-        id: job.id, shardName: job.shardName, byteCount: job.byteCount,
-        memoryByteCount: jobMemory[job.id], slice: slice, isCommitted: committed[job.id] != nil,
-        orphans: ledger.orphans.filter { $0.job == job.id })
     }
   }
 }

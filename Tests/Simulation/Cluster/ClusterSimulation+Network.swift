@@ -97,9 +97,8 @@ extension ClusterSimulation {
       return agenda.put(again, at: coordinator.pausedUntil)
     }
     let worker = workers[index]
-    guard worker.muteUntil <= now, !barredKeys.contains(worker.key), worker.life == life else {
-      return
-    }
+    guard worker.muteUntil <= now, worker.life == life else { return }
+    if barredKeys.contains(worker.key) { return refuse(worker, coordinator) }
     let decoded: (WorkerMessage, Envelope)
     do throws(MessageError) { decoded = try MessageCodec.decodeWorker(bytes) } catch {
       counts.refusedMessages += 1
@@ -116,11 +115,22 @@ extension ClusterSimulation {
     guard worker.pausedUntil <= now else { return agenda.put(again, at: worker.pausedUntil) }
     do throws(MessageError) {
       var (message, envelope) = try MessageCodec.decodeCoordinator(bytes)
-      if sabotage == .obeysOldEpochs { envelope.epoch = max(envelope.epoch, watch.epoch(of: worker)) }
-      tell(worker, .message(message, envelope))
+      let epoch = envelope.epoch
+      if sabotage == .obeysOldEpochs {
+        envelope.epoch = max(envelope.epoch, watch.epoch(of: worker))
+      }
+      tell(worker, .message(message, envelope), under: epoch)
     } catch {
       watch.broken = "a coordinator's message does not decode: \(error.sentence)"
     }
+  }
+
+  /// A message of a key that was taken back: nobody hears it, and its sender is told to go.
+  private func refuse(_ worker: SimulatedWorker, _ coordinator: SimulatedCoordinator) {
+    tell(coordinator, .barred(key: worker.key, reason: "its key is no longer authorised"))
+    let envelope = Envelope(epoch: coordinator.epoch, session: worker.life, sequence: 1)
+    let bytes = MessageCodec.encode(.refuse(reason: "its key was withdrawn"), envelope)
+    agenda.put(.toWorker(bytes, worker: worker.index, life: worker.life), at: now + 1)
   }
 
   // MARK: Connections

@@ -45,15 +45,12 @@ extension ClusterSimulation {
     if until - now > 4_000 { breakConnection(of: worker, within: 5_000) }
   }
 
+  /// Its next message shows it.
   private func bar(_ worker: SimulatedWorker) {
+    // A liar under another key would be a second opinion.
+    guard worker.lie != .computesWrongly else { return }
     barredKeys.append(worker.key)
     watch.disturbs(worker)
-    guard let coordinator = listening, coordinator.pausedUntil <= now else { return }
-    tell(coordinator, .barred(key: worker.key, reason: "its key is no longer authorised"))
-    let envelope = Envelope(epoch: coordinator.epoch, session: worker.life, sequence: 1)
-    if worker.pausedUntil <= now {
-      tell(worker, .message(.refuse(reason: "its key was withdrawn"), envelope))
-    }
   }
 
   private func befallCoordinator(_ trouble: Trouble) {

@@ -43,12 +43,13 @@ extension ClusterSimulation {
     tell(worker, .tick)
   }
 
-  func tell(_ worker: SimulatedWorker, _ event: WorkerMachine.Event) {
+  /// `under`: the epoch that a message was really said under.
+  func tell(_ worker: SimulatedWorker, _ event: WorkerMachine.Event, under epoch: UInt64? = nil) {
     guard worker.isAlive else { return }
     let directives = worker.machine.on(event, now: now)
     note(
       4, worker.index << 8 | directives.count, "worker \(worker.index): \(event) → \(directives)")
-    watch.told(worker, event, directives)
+    watch.told(worker, event, directives, under: epoch)
     for directive in directives { carryOut(directive, worker) }
   }
 

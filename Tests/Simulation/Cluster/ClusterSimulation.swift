@@ -52,6 +52,9 @@ package final class ClusterSimulation {
   var lastHost = "c0"
   /// Happenings so far: the steps at which a run can be broken off.
   package private(set) var stepCount = 0
+  /// Steps before which something had just happened: the moments at which a blow makes a difference.
+  package private(set) var eventfulSteps: [Int] = []
+  private var eventCount = 0
   /// Called before a step, with its number.
   package var onStep: ((Int) -> Void)?
   /// Numbers that tell two runs apart.
@@ -121,7 +124,9 @@ package final class ClusterSimulation {
     onStep?(stepCount)
     disk.milliseconds += max(0, time - now)
     now = max(now, time)
+    let before = eventCount + disk.operationCount
     happen(happening)
+    if eventCount + disk.operationCount > before { eventfulSteps.append(stepCount + 1) }
   }
 
   /// A process rests: the others go on meanwhile.
@@ -163,7 +168,9 @@ package final class ClusterSimulation {
 
   var isHealed: Bool { now >= Weather.healed }
 
+  /// Adds to the trace; a number whose last byte is 0 stands for nothing done.
   func note(_ kind: UInt64, _ number: Int, _ text: @autoclosure () -> String) {
+    if number & 0xFF != 0 { eventCount += 1 }
     trace.add(UInt64(now) << 20 | kind << 16 | UInt64(number & 0xFFFF))
     if let teller { teller("\(now) \(text())") }
   }

@@ -88,7 +88,8 @@ package final class ClusterWatch {
       do { return try CommitRecord.decode(bytes) } catch { return nil }
     }
     let right = merge.record(attempt, host: "", processID: 0).digest
-    check(4, record?.digest == right, "job \(attempt.job) is committed as \(record?.digest ?? "none")")
+    check(
+      4, record?.digest == right, "job \(attempt.job) is committed as \(record?.digest ?? "none")")
     let platter = disk.copy(seed: 1)
     platter.cutPower(.everything)
     check(
@@ -127,7 +128,8 @@ package final class ClusterWatch {
 
   func opened(_ ledger: JobLedger, others: [SimulatedCoordinator], takesOver: Bool) {
     check(
-      7, takesOver || others.isEmpty || !weather.disk.hasLocks || weather.disk.isNetwork
+      7,
+      takesOver || others.isEmpty || !weather.disk.hasLocks || weather.disk.isNetwork
         || others.allSatisfy { $0.pausedUntil > 0 },
       "epoch \(ledger.epoch) begins beside a coordinator that lives")
     check(7, ledger.epoch > highestEpoch, "epoch \(ledger.epoch) after epoch \(highestEpoch)")
@@ -192,12 +194,13 @@ package final class ClusterWatch {
     owners[attempt] = id
     if let worker = workers.first(where: { $0.life == id.life }) {
       check(
-        8, worker.memoryByteCount >= weather.jobMemory[attempt.job],
+        8, worker.lie != nil || worker.memoryByteCount >= weather.jobMemory[attempt.job],
         "\(attempt) does not fit worker \(worker.index)")
     }
     let credit = (lives[number]?.credit[id] ?? 0) - 1
     lives[number]?.credit[id] = credit
-    check(8, credit >= 0 || weather.liars.contains { $0 != nil }, "\(attempt) is beyond what was asked")
+    check(
+      8, credit >= 0 || weather.liars.contains { $0 != nil }, "\(attempt) is beyond what was asked")
     // What one that was replaced and does not know it yet hands out is nobody's promise.
     guard lives[number]?.epoch == highestEpoch else {
       excused.insert(attempt)
@@ -263,17 +266,29 @@ package final class ClusterWatch {
 
   func told(
     _ worker: SimulatedWorker, _ event: WorkerMachine.Event,
-    _ directives: [WorkerMachine.Directive]
+    _ directives: [WorkerMachine.Directive], under epoch: UInt64?
   ) {
     guard case .message(let message, let envelope) = event else { return }
     let met = epochsMet[worker.life] ?? 0
+    check(
+      7, epoch ?? met >= met || directives.allSatisfy(Self.isOfItsOwn),
+      "worker \(worker.index) obeys epoch \(epoch ?? 0) after epoch \(met)")
     let starts = directives.contains { if case .start = $0 { true } else { false } }
     if starts, case .assign(let assignment) = message {
       check(
-        7, envelope.epoch >= met && (assignment.kind == .readBack || assignment.attempt.epoch >= met),
+        7,
+        envelope.epoch >= met && (assignment.kind == .readBack || assignment.attempt.epoch >= met),
         "worker \(worker.index) obeys epoch \(assignment.attempt.epoch) after epoch \(met)")
     }
     if case .welcome = message { epochsMet[worker.life] = max(met, envelope.epoch) }
+  }
+
+  /// True for what a worker does because time goes by, whatever it hears.
+  private static func isOfItsOwn(_ directive: WorkerMachine.Directive) -> Bool {
+    switch directive {
+    case .send(.goodbye, _), .exit: true
+    default: false
+    }
   }
 
   func ends(_ worker: SimulatedWorker, _ assignment: Assignment, _ outcome: Outcome) {}

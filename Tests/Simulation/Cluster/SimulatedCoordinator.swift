@@ -17,6 +17,8 @@ final class SimulatedCoordinator {
   var pausedUntil: Int64 = 0
   /// When its disk thread has done all it was told.
   var diskFreeAt: Int64 = 0
+  /// Attempts that are to be removed and are not yet.
+  var discards: [AttemptID] = []
   var isListening = false
   var isOver = false
 

@@ -12,6 +12,17 @@ package struct SimulationCounts: Sendable {
 
   package init() {}
 
+  /// All of it in a line.
+  package var text: String {
+    let kinds = Trouble.allCases.map { "\($0) \(troubles[$0] ?? 0)" }
+    return
+      (kinds + [
+        "messages \(messages)", "lost \(lostMessages)", "repeated \(repeatedMessages)",
+        "stale \(staleMessages)", "refused \(refusedMessages)", "lies \(lies)",
+        "failed starts \(refusedStarts)", "second coordinators refused \(refusedSecond)",
+      ]).joined(separator: ", ")
+  }
+
   /// Adds another run's.
   package mutating func add(_ other: SimulationCounts) {
     troubles.merge(other.troubles, uniquingKeysWith: +)
