@@ -24,13 +24,10 @@ extension CoordinatorMachine {
 
   /// Gives a worker its next task; false where there is none for it.
   private mutating func give(_ slot: Int) -> Bool {
-    let id = roster[slot].id
     if let job = jobs.written.first(where: { mayReadBack($0, slot) }),
-      case .written(var claim) = jobs[job].state
+      case .written(let claim) = jobs[job].state
     {
-      if !claim.readers.contains(id) { claim.readers.append(id) }
-      change(job) { $0.state = .readingBack(claim, reader: id) }
-      hold(slot, TaskID(.readBack, claim.attempt))
+      readBack(job, claim, slot)
       return true
     }
     guard ending == nil, let job = jobs.pending.last(where: { mayMerge($0, slot) }) else {
@@ -39,6 +36,15 @@ extension CoordinatorMachine {
     if jobs[job].begun > 0, jobs[job].involved.isEmpty { retries += 1 }
     merge(job, slot)
     return true
+  }
+
+  /// Begins to read a written job's claim back on a worker.
+  mutating func readBack(_ job: Int, _ claim: Claim, _ slot: Int) {
+    let id = roster[slot].id
+    var claim = claim
+    if !claim.readers.contains(id) { claim.readers.append(id) }
+    change(job) { $0.state = .readingBack(claim, reader: id) }
+    hold(slot, TaskID(.readBack, claim.attempt))
   }
 
   /// Begins a merge of a job on a worker.

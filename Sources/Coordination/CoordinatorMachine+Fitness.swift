@@ -44,6 +44,26 @@ extension CoordinatorMachine {
     return rank == 0 || isOverdue(job) || !hasCandidate(job, involved, below: rank)
   }
 
+  /// The same where the best rank of all is known: for whoever asks about many workers.
+  func mayMerge(_ id: Int, _ slot: Int, bestRank best: Int) -> Bool {
+    let job = jobs[id]
+    guard let rank = rank(roster[slot], for: job, job.involved) else { return false }
+    if isSuspected(id), roster[slot].load > 0 { return false }
+    return rank <= best || isOverdue(job)
+  }
+
+  /// Of all workers that could merge the job, sooner or later; the highest number where none could.
+  func bestRank(for id: Int) -> Int {
+    let job = jobs[id]
+    let involved = job.involved
+    var best = Int.max
+    for entry in roster.entries where entry.isLive && !entry.isStill {
+      guard best > 0 else { break }
+      if let rank = rank(entry, for: job, involved) { best = min(best, rank) }
+    }
+    return best
+  }
+
   /// Nobody has taken the job, or its claim, for long: whoever should is alive and does nothing.
   private func isOverdue(_ job: JobEntry) -> Bool {
     now - job.queuedAt > settings.stillMilliseconds

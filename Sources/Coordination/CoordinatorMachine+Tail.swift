@@ -1,16 +1,29 @@
 // Copies of late jobs, at the tail only: when nothing else is left to hand out, an idle worker may
 // begin a second merge of a job that its rate says will be late (LATE, OSDI 2008: by the time that
 // remains, not by the time that went by). The first result is taken, the other is cancelled; that
-// both give the same bytes makes the race harmless.
+// both give the same bytes makes the race harmless. A late read-back moves to the idle worker.
 import Messaging
 import Planning
 
 extension CoordinatorMachine {
-  /// Begins copies while idle workers and late jobs are left.
+  /// A task under way that another worker might overtake.
+  private struct Late {
+    var job: Int
+    var owner: Int
+    /// Milliseconds that it still needs.
+    var remaining: Int64
+    var isStill: Bool
+  }
+
+  /// Begins copies while idle workers and late jobs are left: the latest first, each by the worker
+  /// that will be done with it soonest.
   mutating func copyAtTail() {
-    guard jobs.written.isEmpty, !roster.ready.isEmpty, !roster.ready[0].isEmpty else { return }
-    for slot in roster.ready[0] {
-      guard let job = latestJob(for: slot) else { continue }
+    guard jobs.written.isEmpty, let idle = roster.ready.first, !idle.isEmpty else { return }
+    let usual = usualRate
+    for late in lateTasks(.readBack) { moveReadBack(late, usual) }
+    for late in lateTasks(.merge) {
+      guard let slot = copier(of: late, usual) else { continue }
+      let job = late.job
       copiedByteCount += jobs[job].facts.byteCount
       note(.copied, jobs[job].tries[0].attempt, worker: roster[slot].id, text: "it will be late")
       change(job) { $0.hasCopy = true }
@@ -18,23 +31,62 @@ extension CoordinatorMachine {
     }
   }
 
-  /// The job that an idle worker would gain most by copying; nil where it gains too little.
-  private func latestJob(for slot: Int) -> Int? {
-    var best: (job: Int, remaining: Int64)?
-    for owner in roster.slots where owner != slot && roster[owner].standing != .gone {
-      guard let held = roster[owner].current, held.task.kind == .merge else { continue }
+  /// Merges that may have a copy, or read-backs that may be moved; the latest first.
+  private func lateTasks(_ kind: Assignment.Kind) -> [Late] {
+    var all: [Late] = []
+    for owner in roster.slots where roster[owner].standing != .gone {
+      guard let held = roster[owner].current, held.task.kind == kind else { continue }
       let job = jobs[held.attempt.job]
-      guard job.state == .open, !job.hasCopy, job.wanted == 1, job.tries.count == 1,
-        job.checking.isEmpty, !isSuspected(job.facts.id), mayMerge(job.facts.id, slot),
+      guard kind == .readBack || mayBeCopied(job),
         let remaining = remaining(held, job.facts.byteCount),
-        let expected = expected(job.facts.byteCount, on: slot) ?? (held.isStill ? 0 : nil)
+        remaining > settings.copyGainMilliseconds
       else { continue }
-      let gain = expected * settings.copyGainPercent / 100 + settings.copyGainMilliseconds
-      guard remaining > gain, remaining > best?.remaining ?? 0 else { continue }
-      guard held.isStill || isWithinCopies(job.facts.byteCount) else { continue }
-      best = (job.facts.id, remaining)
+      all.append(
+        Late(job: job.facts.id, owner: owner, remaining: remaining, isStill: held.isStill))
     }
-    return best?.job
+    return all.sorted { ($1.remaining, $0.owner) < ($0.remaining, $1.owner) }
+  }
+
+  private func mayBeCopied(_ job: JobEntry) -> Bool {
+    job.state == .open && !job.hasCopy && job.wanted == 1 && job.tries.count == 1
+      && job.checking.isEmpty && !isSuspected(job.facts.id)
+  }
+
+  /// The idle worker that would be done first with a copy; nil where all gain too little.
+  private func copier(of late: Late, _ usual: Rate?) -> Int? {
+    guard late.isStill || isWithinCopies(jobs[late.job].facts.byteCount) else { return nil }
+    let faster = faster(than: late, usual)
+    guard !faster.isEmpty else { return nil }
+    let best = bestRank(for: late.job)
+    return faster.first { mayMerge(late.job, $0, bestRank: best) }
+  }
+
+  /// Gives a read-back to an idle worker that will be done with it sooner: reading writes nothing,
+  /// so no race is needed.
+  private mutating func moveReadBack(_ late: Late, _ usual: Rate?) {
+    guard case .readingBack(let claim, let reader) = jobs[late.job].state,
+      reader == roster[late.owner].id
+    else { return }
+    let slot = faster(than: late, usual).first { slot in
+      mayRead(claim, slot) && !claim.readers.contains(roster[slot].id)
+    }
+    guard let slot else { return }
+    note(.withdrawn, claim.attempt, worker: reader, text: "another will have read it sooner")
+    cancelReadBack(of: late.job)
+    readBack(late.job, claim, slot)
+  }
+
+  /// Idle workers that would gain enough by doing a late task anew, the fastest first.
+  private func faster(than late: Late, _ usual: Rate?) -> [Int] {
+    let byteCount = jobs[late.job].facts.byteCount
+    var able: [(slot: Int, expected: Int64)] = []
+    for slot in roster.ready[0] where slot != late.owner {
+      guard let rate = rate(slot) ?? usual ?? (late.isStill ? .boundless : nil) else { continue }
+      let expected = rate.milliseconds(for: byteCount)
+      let gain = expected * settings.copyGainPercent / 100 + settings.copyGainMilliseconds
+      if late.remaining > gain { able.append((slot, expected)) }
+    }
+    return able.sorted { ($0.expected, $0.slot) < ($1.expected, $1.slot) }.map(\.slot)
   }
 
   private func isWithinCopies(_ byteCount: Int64) -> Bool {
@@ -52,15 +104,41 @@ extension CoordinatorMachine {
     return Int64(Double(max(0, byteCount - held.byteCount)) / rate)
   }
 
-  /// Milliseconds that a worker would need for so many bytes, from what it or all have done.
-  private func expected(_ byteCount: Int64, on slot: Int) -> Int64? {
-    var bytes = roster[slot].mergedByteCount
-    var milliseconds = roster[slot].mergedMilliseconds
-    if bytes == 0 || milliseconds == 0 {
-      bytes = roster.entries.reduce(0) { $0 + $1.mergedByteCount }
-      milliseconds = roster.entries.reduce(0) { $0 + $1.mergedMilliseconds }
+  // MARK: Rates
+
+  /// What a worker has merged so far; nil where it has merged nothing yet.
+  func rate(_ slot: Int) -> Rate? {
+    Rate(roster[slot].mergedByteCount, in: roster[slot].mergedMilliseconds)
+  }
+
+  /// What all workers have merged so far.
+  var usualRate: Rate? {
+    var bytes: Int64 = 0
+    var milliseconds: Int64 = 0
+    for entry in roster.entries {
+      bytes += entry.mergedByteCount
+      milliseconds += entry.mergedMilliseconds
     }
-    guard bytes > 0 else { return nil }
-    return Int64(Double(byteCount) * Double(milliseconds) / Double(bytes))
+    return Rate(bytes, in: milliseconds)
+  }
+}
+
+/// How fast merges go.
+struct Rate: Equatable, Sendable {
+  /// Anything is done at once.
+  static let boundless = Rate(bytesPerMillisecond: .infinity)
+
+  var bytesPerMillisecond: Double
+
+  private init(bytesPerMillisecond: Double) { self.bytesPerMillisecond = bytesPerMillisecond }
+
+  /// Nil where nothing was done, or in no time.
+  init?(_ byteCount: Int64, in milliseconds: Int64) {
+    guard byteCount > 0, milliseconds > 0 else { return nil }
+    bytesPerMillisecond = Double(byteCount) / Double(milliseconds)
+  }
+
+  func milliseconds(for byteCount: Int64) -> Int64 {
+    Int64(clamping: Int(min(Double(byteCount) / bytesPerMillisecond, 1e15)))
   }
 }

@@ -112,4 +112,49 @@ import Testing
     play.on(.stop(reason: "stopped by SIGINT"))
     #expect(play.tick(after: 200).notes(.copied).isEmpty)
   }
+
+  // MARK: Read-backs
+
+  /// `a` merged 5 kB in a second; `b` read 10 bytes of it a second since, and `c` is idle.
+  func lateReadBack() -> Rehearsal {
+    var play = Rehearsal([5_000])
+    play.join("a", credit: 1)
+    play.report("a")
+    play.now += 1_000
+    play.join("b", credit: 1)
+    play.mergedWell("a", play.attempt(0))
+    play.report("b")
+    play.pass(10_000, talking: ["a", "b"])
+    play.report("b", 100)
+    play.join("c", credit: 1)
+    return play
+  }
+
+  @Test func `a read-back that will be late moves to an idle worker`() {
+    var play = lateReadBack()
+    let directives = play.tick(after: 200)
+    #expect(directives.cancelled(for: "b") == [.readBack(play.attempt(0))])
+    #expect(directives.given(to: "c") == [.readBack(play.attempt(0))])
+    #expect(play.read("c", play.attempt(0)).commits == [play.attempt(0)])
+  }
+
+  @Test func `who was first counts although its read-back was moved`() {
+    var play = lateReadBack()
+    play.tick(after: 200)
+    let directives = play.read("b", play.attempt(0))
+    #expect(directives.commits == [play.attempt(0)])
+    #expect(directives.cancelled(for: "c") == [.readBack(play.attempt(0))])
+  }
+
+  @Test func `a read-back moves to nobody who was asked before`() {
+    var play = lateReadBack()
+    play.tick(after: 200)
+    play.report("b", credit: 1)
+    play.pass(10_000, talking: ["a", "c"])
+    play.report("b", credit: 1)
+    play.report("c", 100)
+    #expect(play.tick(after: 200).given(to: "b").isEmpty)
+    play.join("d", credit: 1)
+    #expect(play.tick(after: 200).given(to: "d") == [.readBack(play.attempt(0))])
+  }
 }

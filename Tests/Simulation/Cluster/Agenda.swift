@@ -1,5 +1,5 @@
 /// What is to happen, earliest first; what is due at the same time happens in the order it was put.
-struct Agenda<Happening> {
+package struct Agenda<Happening> {
   private struct Entry {
     var time: Int64
     var order: Int
@@ -9,7 +9,9 @@ struct Agenda<Happening> {
   private var heap: [Entry] = []
   private var count = 0
 
-  mutating func put(_ happening: Happening, at time: Int64) {
+  package init() {}
+
+  package mutating func put(_ happening: Happening, at time: Int64) {
     count += 1
     heap.append(Entry(time: time, order: count, happening: happening))
     var child = heap.count - 1
@@ -22,9 +24,9 @@ struct Agenda<Happening> {
   }
 
   /// When the first is due.
-  var firstTime: Int64? { heap.first?.time }
+  package var firstTime: Int64? { heap.first?.time }
 
-  mutating func takeFirst() -> (time: Int64, happening: Happening)? {
+  package mutating func takeFirst() -> (time: Int64, happening: Happening)? {
     guard let first = heap.first else { return nil }
     let last = heap.removeLast()
     if !heap.isEmpty {
