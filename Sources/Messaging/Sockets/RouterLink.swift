@@ -20,8 +20,6 @@ package final class RouterLink: Link {
   package let localEndpoint: String
   /// Refusals so far, with those that were not kept.
   package private(set) var refusalCount = 0
-  /// Messages given out and sent so far, for those who measure.
-  package private(set) var messageCount = 0
 
   private let allowList: AllowList
   private let publicKey: PublicKey
@@ -64,7 +62,6 @@ package final class RouterLink: Link {
   /// Hands a message to a peer's connection. What must arrive is sent again later.
   package func send(_ bytes: [UInt8], to peer: Peer) -> Sending {
     invariant(bytes.count <= MessageCodec.byteCountMax, "sending \(bytes.count) bytes")
-    messageCount += 1
     let sending = watched.socket.send(peer.routingID, hasMore: true)
     return sending == .sent ? watched.socket.send(bytes) : sending
   }
@@ -90,7 +87,6 @@ package final class RouterLink: Link {
       case .admitted(let name):
         takeEvents()
         if let descriptor = frames[1].descriptor { connections.heard(descriptor, peer) }
-        messageCount += 1
         return Incoming(peer: peer, key: key, name: name, bytes: bytes)
       case .refused(let fault):
         note(.droppedMessage(key, fault, address: address))
