@@ -95,8 +95,8 @@ package struct CoordinatorMachine: Sendable {
     return directives
   }
 
-  /// Most words of a thousand idle workers change nothing that an assignment depends on; some things
-  /// depend on time alone.
+  /// Most words of a thousand idle workers change nothing that an assignment depends on; what
+  /// depends on time alone is looked at now and then.
   private mutating func assignWhereNeeded(_ event: Event) {
     let isTick = if case .tick = event { true } else { false }
     guard isTick || assignedVersion != [jobs.version, roster.version] else { return }

@@ -56,7 +56,9 @@ package final class MergeThread: TaskThread, Sendable {
     }
   }
 
-  package func rest(milliseconds: Int) { _ = busy.wait(timeout: .now() + .milliseconds(milliseconds)) }
+  package func rest(milliseconds: Int) {
+    _ = busy.wait(timeout: .now() + .milliseconds(milliseconds))
+  }
 
   private func run(
     _ assignment: Assignment, _ folder: JobFolder, _ stop: StopFlag

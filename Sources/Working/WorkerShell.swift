@@ -23,8 +23,8 @@ package final class WorkerShell {
   /// Between two looks for a coordinator that has moved.
   private static let relocationMilliseconds: Int64 = 2_000
 
-  /// `thread` does the tasks. `relocate` is asked, now and then while there is no contact, where the
-  /// coordinator is.
+  /// `thread` does the tasks. `relocate` is asked, now and then while there is no contact, where
+  /// the coordinator is.
   package init(
     link: DealerLink, signals: SignalSource?, settings: WorkerSettings,
     thread: any TaskThread, relocate: (() -> String?)? = nil
