@@ -3,8 +3,8 @@
 // disk. `--idle N` counts what N workers cost that have nothing to do; `--restart N` how soon the
 // first job is handed out where N are committed.
 import Coordination
-import Ledger
 import Glibc
+import Ledger
 import Messaging
 import Planning
 import Storage

@@ -126,7 +126,7 @@ package final class DealerLink: Link {
     try socket.set(ZMQ_CONNECT_TIMEOUT, 5000)
     // libzmq adds a random part of up to the first of these, so that workers do not come in step.
     try socket.set(ZMQ_RECONNECT_IVL, 200)
-    try socket.set(ZMQ_RECONNECT_IVL_MAX, 5000)
+    try socket.set(ZMQ_RECONNECT_IVL_MAX, 1000)
     try socket.set(ZMQ_CURVE_SERVERKEY, serverKey.text)
     try socket.set(keys)
     let events =
