@@ -80,7 +80,10 @@ struct SoakHistory {
 
   private func isHit(_ merge: Merge, by strike: SoakStrike) -> Bool {
     guard strike.blow.hitsCoordinator else {
-      return merge.worker == strike.worker && (merge.end.map { $0.time > strike.time } ?? true)
+      // A worker hands back only what it had when it was told to go, though its word may be noted
+      // before we have looked at the clock.
+      return merge.worker == strike.worker
+        && (merge.end.map { $0.time > strike.time || $0.kind == "handedBack" } ?? true)
     }
     guard merge.attempt.epoch == strike.epoch, !isSuperseded(merge, at: strike.time),
       strike.blow != .freezeCoordinator || merge.time <= strike.time
