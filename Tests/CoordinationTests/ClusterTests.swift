@@ -11,7 +11,7 @@ import Testing
 import Working
 
 /// Coordinator and worker shells on threads of one process, over a real socket and real files.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ClusterTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct ClusterTests {
   let serverKeys = KeyPair.generate()
 
   /// Workers on threads of their own; their exits once all have ended.

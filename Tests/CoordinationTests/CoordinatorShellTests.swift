@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// What the shell adds to its machine, with a worker whose bytes the test writes.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct CoordinatorShellTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct CoordinatorShellTests {
   let keys = KeyPair.generate()
   let merge: TinyMerge
   let link: RouterLink

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(3)), .onItsOwnThreads)
+@Suite(.timeLimit(.minutes(30)), .onItsOwnThreads)
 struct FreezeTests {
   /// When it goes on.
   enum Awakening: CaseIterable {

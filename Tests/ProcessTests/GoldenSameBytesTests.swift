@@ -4,7 +4,7 @@ import Safetensors
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(30)))
 struct GoldenSameBytesTests {
   let scratch = Scratch()
 

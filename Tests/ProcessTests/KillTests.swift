@@ -5,7 +5,7 @@ import Safetensors
 import TestSupport
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(30)))
 struct KillTests {
   let scratch = Scratch()
 

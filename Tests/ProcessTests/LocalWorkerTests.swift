@@ -5,7 +5,7 @@ import Safetensors
 import TestSupport
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(3)))
+@Suite(.serialized, .timeLimit(.minutes(30)))
 struct LocalWorkerTests {
   let scratch = Scratch()
 

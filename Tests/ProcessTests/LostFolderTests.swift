@@ -4,7 +4,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3)), .onItsOwnThreads)
+@Suite(.timeLimit(.minutes(30)), .onItsOwnThreads)
 struct LostFolderTests {
   /// What is removed, from where the output lies.
   enum Removed: String, CaseIterable {

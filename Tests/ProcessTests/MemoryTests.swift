@@ -5,7 +5,7 @@ import Safetensors
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(30)))
 struct MemoryTests {
   let scratch = Scratch()
 

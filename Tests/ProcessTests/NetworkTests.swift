@@ -4,7 +4,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(30)))
 struct NetworkTests {
   let scratch = Scratch()
   private let golden = GoldenCase.all.first { $0.name == "lora-bf16" }!

@@ -5,7 +5,7 @@ import Glibc
 import Testing
 
 @Suite(
-  .timeLimit(.minutes(3)), .onItsOwnThreads,
+  .timeLimit(.minutes(30)), .onItsOwnThreads,
   .enabled(
     if: NetworkNamespaces.refusal == nil,
     "needs network namespaces: \(NetworkNamespaces.refusal ?? "")"))

@@ -3,7 +3,7 @@ import Safetensors
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(30)))
 struct RefusalConfigTests {
   let bench: RefusalBench
   private var config: String { bench.scratch("adapter/adapter_config.json") }

@@ -109,7 +109,7 @@ struct BrokenFile: CustomTestStringConvertible {
   ]
 }
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(30)))
 struct RefusalContainerTests {
   let bench: RefusalBench
 

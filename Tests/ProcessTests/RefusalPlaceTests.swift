@@ -5,7 +5,7 @@ import Safetensors
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3)))
+@Suite(.timeLimit(.minutes(30)))
 struct RefusalPlaceTests {
   let bench: RefusalBench
   private var scratch: Scratch { bench.scratch }
