@@ -64,6 +64,18 @@ extension CoordinatorMachine {
       case assigned, adopted, copied, withdrawn, cancelled, still
       case merged, readBack, committed, failed, mismatch, handedBack, declined, died
       case suspected, disputed, settled, quarantined, ending
+
+      /// True where something went wrong, or follows from it.
+      package var isTrouble: Bool {
+        switch self {
+        case .failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled, .drained,
+          .barred, .quarantined:
+          true
+        case .joined, .away, .back, .left, .assigned, .adopted, .copied, .withdrawn, .cancelled,
+          .merged, .readBack, .committed, .handedBack, .declined, .ending:
+          false
+        }
+      }
     }
     package var kind: Kind
     package var attempt: AttemptID?

@@ -120,14 +120,7 @@ extension CoordinatorMachine {
       job.claims = [claim]
     }
     credit(id, to: claim)
-    guard let late else { return }
-    change(id) { job in
-      job.state = .revoking
-      job.claims = [claim, late]
-      job.claims[0].hasFile = false
-    }
-    diskPending += 1
-    directives.append(.revoke(job: id))
+    if let late { revoke(id, claim, late) }
   }
 
   mutating func commitFailed(_ attempt: AttemptID, _ reason: String, noSpace: Bool) {

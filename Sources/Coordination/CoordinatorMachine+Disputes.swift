@@ -65,18 +65,22 @@ extension CoordinatorMachine {
         job.claims.append(late)
       }
       dispute(id)
-    case .committed where !isPublishing:
-      change(id) { job in
-        job.state = .revoking
-        job.claims = [first, late]
-        job.claims[0].hasFile = false
-      }
-      diskPending += 1
-      directives.append(.revoke(job: id))
+    case .committed where !isPublishing: revoke(id, first, late)
     // Its commit is under way: looked at again when it is made.
     case .committing: change(id) { $0.claims.append(late) }
     case .open, .committed, .revoking, .failed: break
     }
+  }
+
+  /// Takes a job's commit back, since a late claim differs from the one that was committed.
+  mutating func revoke(_ id: Int, _ first: Claim, _ late: Claim) {
+    change(id) { job in
+      job.state = .revoking
+      job.claims = [first, late]
+      job.claims[0].hasFile = false
+    }
+    diskPending += 1
+    directives.append(.revoke(job: id))
   }
 
   mutating func revoked(_ id: Int) {

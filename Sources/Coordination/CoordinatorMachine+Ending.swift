@@ -87,13 +87,16 @@ extension CoordinatorMachine {
   private mutating func dismissAll() {
     guard dismissedAt == nil else { return }
     dismissedAt = now
-    remindedAt = now
-    for entry in roster.entries where entry.isLive { send(.dismiss, to: entry.id) }
+    sendHome()
   }
 
   /// Says dismiss again to those who have not left.
   mutating func remind() {
     guard dismissedAt != nil, now - remindedAt >= settings.farewellMilliseconds / 6 else { return }
+    sendHome()
+  }
+
+  private mutating func sendHome() {
     remindedAt = now
     for entry in roster.entries where entry.isLive { send(.dismiss, to: entry.id) }
   }

@@ -3,9 +3,7 @@
 extension CoordinatorMachine {
   package var snapshot: ProgressSnapshot {
     var done: Int64 = 0
-    var total: Int64 = 0
     for job in jobs.entries {
-      total += job.facts.byteCount
       switch job.state {
       case .failed, .revoking: break
       case .open:
@@ -16,7 +14,7 @@ extension CoordinatorMachine {
     }
     return ProgressSnapshot(
       jobsDone: jobs.committedCount, jobsTotal: jobs.count, jobsFailed: jobs.failedCount,
-      bytesDone: done, bytesTotal: total, workers: roster.liveCount, phase: phase)
+      bytesDone: done, bytesTotal: jobs.byteCount, workers: roster.liveCount, phase: phase)
   }
 
   private func doneByteCount(_ merge: Try) -> Int64 {

@@ -99,9 +99,8 @@ extension CoordinatorMachine {
     if held.isStill { return .max }
     // The time of the last step, too, where that is long ago: a rate that falls is a rate.
     let elapsed = max(now, held.advancedAt) - startedAt
-    guard held.byteCount > 0, elapsed > 0 else { return nil }
-    let rate = Double(held.byteCount) / Double(elapsed)
-    return Int64(Double(max(0, byteCount - held.byteCount)) / rate)
+    return Rate(held.byteCount, in: elapsed)?.milliseconds(
+      for: max(0, byteCount - held.byteCount))
   }
 
   // MARK: Rates

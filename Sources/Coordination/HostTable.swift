@@ -11,9 +11,6 @@ struct HostTable: Equatable, Sendable {
   /// True for a host that gets no more work while others live.
   func isDrained(_ host: String) -> Bool { entries.contains { $0.name == host && $0.isDrained } }
 
-  /// Names of drained hosts, in the order in which they came to be listed.
-  var drained: [String] { entries.filter(\.isDrained).map(\.name) }
-
   /// A job that failed here succeeded elsewhere; true where that was once too often.
   mutating func strike(_ host: String, limit: Int) -> Bool {
     let at = index(host)

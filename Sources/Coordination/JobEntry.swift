@@ -125,14 +125,6 @@ struct JobEntry: Equatable, Sendable {
     tries.map(\.worker) + checking.map(\.writer) + claims.map(\.writer)
   }
 
-  /// The claim that is on its way to be committed.
-  var chosen: Claim? {
-    switch state {
-    case .written(let claim), .readingBack(let claim, _), .committing(let claim): claim
-    case .open, .committed, .revoking, .failed: nil
-    }
-  }
-
   mutating func blame(_ host: String) {
     if !faultyHosts.contains(host) { faultyHosts.append(host) }
   }

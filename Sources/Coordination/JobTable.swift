@@ -98,17 +98,7 @@ struct JobTable: Equatable, Sendable {
 
   /// Where a job stands among the pending ones, or would.
   private func place(of job: Int) -> Int {
-    var low = 0
-    var high = pending.count
-    while low < high {
-      let middle = (low + high) / 2
-      if Self.isBefore(entries[job], entries[pending[middle]]) {
-        low = middle + 1
-      } else {
-        high = middle
-      }
-    }
-    return low
+    pending.partitionPoint { Self.isBefore(entries[job], entries[$0]) }
   }
 
   /// True where `a` is handed out before `b`.

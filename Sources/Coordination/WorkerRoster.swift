@@ -97,28 +97,14 @@ struct WorkerRoster: Equatable, Sendable {
     let list = entries[slot].hasRoom ? entries[slot].load : nil
     let wanted = list.flatMap { ready.indices.contains($0) ? $0 : nil }
     guard wanted != place[slot] else { return }
-    if let old = place[slot] { ready[old].remove(at: Self.point(slot, ready[old])) }
-    if let wanted { ready[wanted].insert(slot, at: Self.point(slot, ready[wanted])) }
+    if let old = place[slot] { ready[old].remove(at: ready[old].partitionPoint { $0 < slot }) }
+    if let wanted {
+      ready[wanted].insert(slot, at: ready[wanted].partitionPoint { $0 < slot })
+    }
     place[slot] = wanted
   }
 
-  private static func point(_ slot: Int, _ list: [Int]) -> Int {
-    var low = 0
-    var high = list.count
-    while low < high {
-      let middle = (low + high) / 2
-      if list[middle] < slot { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
   private func insertionPoint(_ id: WorkerID) -> Int {
-    var low = 0
-    var high = byName.count
-    while low < high {
-      let middle = (low + high) / 2
-      if entries[byName[middle]].id < id { low = middle + 1 } else { high = middle }
-    }
-    return low
+    byName.partitionPoint { entries[$0].id < id }
   }
 }

@@ -110,9 +110,8 @@ package final class JobLedger: Sendable {
   ) -> (record: AttemptRecord, digest: String)? {
     do {
       guard try ShardState.of(folder.shard(orphan), job: job) == .asPlanned,
-        let file = try File.openIfThere(folder.record(orphan))
+        let bytes = try WholeFile.readIfThere(folder.record(orphan))
       else { return nil }
-      let bytes = try file.read(count: Int(try file.status().byteCount), at: 0)
       let record = try AttemptRecord.decode(bytes)
       guard record.attempt == orphan, record.byteCount == job.byteCount else { return nil }
       return (record, Digest.xxh3(bytes).description)
@@ -129,9 +128,8 @@ package final class JobLedger: Sendable {
   }
 
   static func readCommitIfThere(_ path: String) throws(LedgerError) -> CommitRecord? {
-    let bytes = try LedgerError.wrapping { () throws(StorageError) -> [UInt8]? in
-      guard let file = try File.openIfThere(path) else { return nil }
-      return try file.read(count: Int(try file.status().byteCount), at: 0)
+    let bytes = try LedgerError.wrapping { () throws(StorageError) in
+      try WholeFile.readIfThere(path)
     }
     guard let bytes else { return nil }
     do throws(PlanError) { return try CommitRecord.decode(bytes) } catch {

@@ -3,18 +3,11 @@
 import Kernels
 import Storage
 
-/// A stream of SplitMix64 from a fixed seed (Steele, Lea and Flood, "Fast Splittable Pseudorandom
-/// Number Generators", 2014).
+/// A stream from a fixed seed.
 struct KnownNumbers {
-  private var state: UInt64 = 0x5348_4152_4457_454C
+  private var words = SplitMix64(seed: 0x5348_4152_4457_454C)
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  mutating func next() -> UInt64 { words.next() }
 
   /// Bytes of any value.
   mutating func bytes(_ count: Int) -> Buffer {

@@ -14,6 +14,12 @@ package enum WholeFile {
     return try file.read(count: Int(size), at: 0)
   }
 
+  /// All bytes of a plain file; nil where there is none. Asks anew, as `File.openIfThere` does.
+  package static func readIfThere(_ path: String) throws(StorageError) -> [UInt8]? {
+    guard let file = try File.openIfThere(path) else { return nil }
+    return try file.read(count: Int(try file.status().byteCount), at: 0)
+  }
+
   /// Writes a file durably, replacing what was there in one step (temp, flush, rename, flush).
   package static func write(_ bytes: [UInt8], to path: String) throws(StorageError) {
     let temporary = try writeTemporary(bytes, beside: path)

@@ -1,4 +1,5 @@
 import Kernels
+import TestSupport
 import Testing
 
 @Suite struct ConversionTests {
@@ -65,7 +66,7 @@ import Testing
 
   /// Numbers at and beside the middle between two neighbours of both small types.
   static var nearHalves: [Float] {
-    var random = Seeded(state: 3)
+    var random = SeededGenerator(seed: 3)
     return (0..<2000).flatMap { i -> [Float] in
       let bits = UInt32.random(in: .min ... .max, using: &random)
       let half: UInt32 = i % 2 == 0 ? (bits & 0xFFFF_0000 | 0x8000) : (bits & 0xFFFF_E000 | 0x1000)

@@ -1,4 +1,5 @@
 import Kernels
+import TestSupport
 import Testing
 
 @Suite struct ProductTests {
@@ -94,7 +95,7 @@ import Testing
   private static func inputs<T: BinaryFloatingPoint>(
     _ shape: Shape, _ type: T.Type
   ) -> (value: [T], left: [T], right: [T]) where T.RawSignificand: FixedWidthInteger {
-    var random = Seeded(state: UInt64(shape.rows * 1000 + shape.columns))
+    var random = SeededGenerator(seed: UInt64(shape.rows * 1000 + shape.columns))
     func some(_ count: Int) -> [T] { (0..<count).map { _ in T.random(in: -1...1, using: &random) } }
     return (
       some(shape.rows * shape.columns), some(shape.rows * shape.rank),

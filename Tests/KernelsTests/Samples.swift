@@ -1,19 +1,7 @@
 // Inputs for the loops: every awkward number there is, among random ones; and the loops called on
 // plain arrays.
 import Kernels
-
-/// A small generator with a seed, so that a failure can be had again.
-struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
+import TestSupport
 
 enum Samples {
   /// Lengths with every tail of every vector width.
@@ -39,7 +27,7 @@ enum Samples {
 
   /// Every third one special, every third any bits, the rest of ordinary size.
   static func floats(_ count: Int, seed: UInt64) -> [Float] {
-    var random = Seeded(state: seed)
+    var random = SeededGenerator(seed: seed)
     return (0..<count).map { i in
       switch i % 3 {
       case 0: specialFloats.randomElement(using: &random)!
@@ -50,7 +38,7 @@ enum Samples {
   }
 
   static func doubles(_ count: Int, seed: UInt64) -> [Double] {
-    var random = Seeded(state: seed)
+    var random = SeededGenerator(seed: seed)
     return (0..<count).map { i in
       switch i % 3 {
       case 0: specialDoubles.randomElement(using: &random)!
@@ -67,7 +55,7 @@ enum Samples {
 
   /// Working numbers of ordinary size as bytes.
   static func ordinary(_ precision: Precision, _ count: Int, seed: UInt64) -> [UInt8] {
-    var random = Seeded(state: seed)
+    var random = SeededGenerator(seed: seed)
     let values = (0..<count).map { _ in Float.random(in: -2...2, using: &random) }
     return precision == .single ? bytes(values) : bytes(values.map { Double($0) / 3 })
   }
@@ -78,7 +66,7 @@ enum Samples {
     case .f32: return bytes(floats(count, seed: seed))
     case .f64: return bytes(doubles(count, seed: seed))
     case .bf16, .f16:
-      var random = Seeded(state: seed)
+      var random = SeededGenerator(seed: seed)
       return bytes((0..<count).map { _ in UInt16.random(in: .min ... .max, using: &random) })
     }
   }

@@ -4,31 +4,19 @@ import Merging
 import Planning
 import Safetensors
 import Storage
+import TestSupport
 import Testing
-
-/// A small generator with a seed, so that a failure can be had again.
-struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 /// A base file (0) and an adapter file (1) in a folder of their own, removed at the end.
 final class Fixture {
   let folder: String
-  var random: Seeded
+  var random: SeededGenerator
   var files: [[UInt8]] = [[1, 2, 3], [9]]  // odd starts: nothing in a file is aligned
   var recipes: [TensorRecipe] = []
   var options = MergeOptions()
 
   init(seed: UInt64 = 1) throws {
-    random = Seeded(state: seed)
+    random = SeededGenerator(seed: seed)
     // In memory where that can be had: every merge flushes.
     let root = try FileStatus.of("/dev/shm")?.isFolder == true ? "/dev/shm" : "/tmp"
     folder = "\(root)/merging-tests-\(String(UInt64.random(in: .min ... .max), radix: 36))"

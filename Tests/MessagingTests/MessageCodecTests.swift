@@ -1,6 +1,7 @@
 // Every message there and back, and everything that is not a message refused.
 import Messaging
 import Planning
+import TestSupport
 import Testing
 
 private let attempt = AttemptID(job: 12, epoch: 3, attempt: 1)
@@ -108,7 +109,7 @@ private func message(kind: UInt8, _ body: [UInt8]) -> [UInt8] {
 
 @Test(arguments: 0..<4 as Range<UInt64>)
 func `a hundred thousand random inputs are refused or encode to themselves`(seed: UInt64) {
-  var random = SplitMix(state: seed)
+  var random = SeededGenerator(seed: seed)
   for round in 0..<25_000 {
     var bytes: [UInt8]
     if round % 4 == 0 {
@@ -244,17 +245,4 @@ func `text that is not UTF-8 or could steer a terminal is refused`(text: [UInt8]
   let back = failure.reason
   #expect(back.hasPrefix("bad [2J name ää"))
   #expect(back.utf8.count == 4095)
-}
-
-/// Numbers that look random and are the same in every run.
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
 }

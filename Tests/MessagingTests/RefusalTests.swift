@@ -194,14 +194,7 @@ func `a key is admitted from an address it names`(endpoint: String) throws {
 @Test func `a refused sender is answered once a second, and garbage not at all`() throws {
   let host = try Host()
   let router = host.router
-  var key: PublicKey?
-  let client = try RawClient(to: router.localEndpoint, serverKey: host.keys.publicKey) {
-    host.allowList.insert($0, name: "w")
-    key = $0
-  }
-  client.send([[1]])
-  #expect(try host.next()?.name == "w")
-  host.allowList.remove(try #require(key))
+  let client = try withdrawnClient(host)
   var sent = 1
   func send(_ bytes: [UInt8]) throws {
     client.send([bytes])
@@ -227,14 +220,7 @@ func `a key is admitted from an address it names`(endpoint: String) throws {
 @Test func `a refused sender who never stops does not keep the loop`() throws {
   let host = try Host()
   let router = host.router
-  var key: PublicKey?
-  let client = try RawClient(to: router.localEndpoint, serverKey: host.keys.publicKey) {
-    host.allowList.insert($0, name: "w")
-    key = $0
-  }
-  client.send([[1]])
-  #expect(try host.next()?.name == "w")
-  host.allowList.remove(try #require(key))
+  let client = try withdrawnClient(host)
   // Two queues of a thousand are filled before anything is read.
   for _ in 0..<1500 { client.send([hello]) }
   usleep(300_000)
@@ -248,4 +234,17 @@ func `a key is admitted from an address it names`(endpoint: String) throws {
   }
   #expect(isEmpty)
   #expect(turns >= 2)
+}
+
+/// A client that was admitted and heard, and whose key was then withdrawn.
+private func withdrawnClient(_ host: Host) throws -> RawClient {
+  var key: PublicKey?
+  let client = try RawClient(to: host.router.localEndpoint, serverKey: host.keys.publicKey) {
+    host.allowList.insert($0, name: "w")
+    key = $0
+  }
+  client.send([[1]])
+  #expect(try host.next()?.name == "w")
+  host.allowList.remove(try #require(key))
+  return client
 }

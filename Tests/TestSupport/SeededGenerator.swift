@@ -1,16 +1,12 @@
-/// Random numbers that a seed repeats on every machine: SplitMix64 (Steele, Lea, Flood 2014).
+import Storage
+
+/// Random numbers that a seed repeats on every machine: see `SplitMix64`.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
-  private var state: UInt64
+  private var words: SplitMix64
 
-  package init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { words = SplitMix64(seed: seed) }
 
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-    return word ^ (word >> 31)
-  }
+  package mutating func next() -> UInt64 { words.next() }
 
   /// From 0 up to, not including, 1.
   package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }

@@ -133,12 +133,7 @@ struct WorkerRun {
       let text = [
         note.kind.rawValue, note.attempt.map { "\($0)" } ?? "", note.worker, note.text,
       ].filter { !$0.isEmpty }.joined(separator: " ")
-      switch note.kind {
-      case .failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled,
-        .drained, .barred, .quarantined:
-        log.warning(text)
-      default: log.debug(text)
-      }
+      if note.kind.isTrouble { log.warning(text) } else { log.debug(text) }
     case .refusal(let refusal): log.warning(refusal.sentence)
     case .malformed(let error, let worker): log.warning("worker \(worker): \(error.sentence)")
     }

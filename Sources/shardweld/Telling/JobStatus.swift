@@ -54,11 +54,7 @@ struct JobStatus {
 
   /// Workers that were lost, attempts that were rejected, and what followed from it, oldest first.
   var failures: [JournalEntry] {
-    let kinds = [
-      Kind.failed, .mismatch, .lost, .died, .still, .suspected, .disputed, .settled,
-      .drained, .barred, .quarantined,
-    ].map(\.rawValue)
-    let found = history.journal.filter { kinds.contains($0.kind) }
+    let found = history.journal.filter { Kind(rawValue: $0.kind)?.isTrouble == true }
     // A mismatch that rejects its attempt is told by the failure that follows.
     return found.enumerated().filter { index, entry in
       entry.kind != Kind.mismatch.rawValue
