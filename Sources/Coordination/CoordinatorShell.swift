@@ -1,7 +1,6 @@
 // The machine's hands: the socket, the clock, signals and the disk thread. Runs on the thread that
 // calls it and decides nothing; directives are carried out in the order they are given. Messages
 // may get lost on the way: what matters is said again when the machine says so.
-import Dispatch
 package import Messaging
 package import Planning
 import Publishing
@@ -49,7 +48,7 @@ package final class CoordinatorShell {
   private let remark: (CoordinationRemark) -> Void
   private let disk: any CoordinatorDisk
   private let jobsKept: Int
-  private let started = CoordinatorShell.now
+  private let started = Clock.milliseconds
   private var machine: CoordinatorMachine
   /// The latest way to each worker: it changes when a worker reconnects.
   private var peers: [WorkerID: Peer] = [:]
@@ -78,7 +77,7 @@ package final class CoordinatorShell {
     settings.readsBack = options.readsBack
     settings.auditPercent = options.auditPercent
     settings.seed = .random(in: .min ... .max)
-    machine = CoordinatorMachine(settings: settings, jobs: jobs, now: Self.now)
+    machine = CoordinatorMachine(settings: settings, jobs: jobs, now: Clock.milliseconds)
   }
 
   /// Tests its own door: call before workers are told where it is.
@@ -86,8 +85,8 @@ package final class CoordinatorShell {
 
   /// Runs to the end.
   package func run() -> CoordinationOutcome {
-    var nextTick = Self.now
-    var nextBeat = Self.now
+    var nextTick = Clock.milliseconds
+    var nextBeat = Clock.milliseconds
     while end == nil {
       wait(until: nextTick)
       takeSignals()
@@ -95,7 +94,7 @@ package final class CoordinatorShell {
       takeLostPeers()
       for answer in disk.answers.takeAll() { take(answer) }
       for event in processes.takeAll() { take(event) }
-      let now = Self.now
+      let now = Clock.milliseconds
       if now >= nextTick {
         nextTick = now + Self.tickMilliseconds
         tell(.tick)
@@ -120,7 +119,7 @@ package final class CoordinatorShell {
       [disk.answers.wakeUp.descriptor, processes.wakeUp.descriptor]
       + (signals.map { [$0.descriptor] } ?? [])
     Poll.wait(
-      link, descriptors: descriptors, timeoutMilliseconds: Int(max(0, time - Self.now)))
+      link, descriptors: descriptors, timeoutMilliseconds: Int(max(0, time - Clock.milliseconds)))
   }
 
   private func outcome() -> CoordinationOutcome {
@@ -134,7 +133,7 @@ package final class CoordinatorShell {
         CoordinationSummary(
           published: published, jobs: machine.snapshot.jobsTotal, jobsKept: jobsKept,
           workersUsed: machine.workersUsed, retries: machine.retryCount,
-          milliseconds: Self.now - started))
+          milliseconds: Clock.milliseconds - started))
     case .stopped(let reason): return .stopped(reason: reason)
     case .failed(let reasons): return .failed(reasons: reasons)
     case nil: unreachable("a run without an end")
@@ -232,7 +231,7 @@ package final class CoordinatorShell {
   // MARK: Directives
 
   private func tell(_ event: CoordinatorMachine.Event) {
-    for directive in machine.on(event, now: Self.now) { carryOut(directive) }
+    for directive in machine.on(event, now: Clock.milliseconds) { carryOut(directive) }
   }
 
   private func carryOut(_ directive: CoordinatorMachine.Directive) {
@@ -262,7 +261,4 @@ package final class CoordinatorShell {
     default: "signal \(signal)"
     }
   }
-
-  /// Milliseconds of a clock that never goes back.
-  private static var now: Int64 { Int64(DispatchTime.now().uptimeNanoseconds / 1_000_000) }
 }

@@ -1,4 +1,5 @@
 // This machine and this process, as others see them: who holds a lock, who wrote a record, when.
+import Glibc
 
 package enum Host {
   /// The kernel that all of Storage calls. Tests bind another one to a task or thread with
@@ -18,4 +19,15 @@ package enum Host {
 
   /// Lets this thread rest.
   package static func pause(milliseconds: Int) { kernel.pause(milliseconds: milliseconds) }
+
+  /// This process's environment: `NAME=value` each.
+  package static var environment: [String] {
+    var variables: [String] = []
+    var entry = unsafe environ
+    while let text = unsafe entry.pointee {
+      unsafe variables.append(String(cString: text))
+      unsafe entry += 1
+    }
+    return variables
+  }
 }

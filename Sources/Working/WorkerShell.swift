@@ -1,8 +1,8 @@
 // The machine's hands: the link to the coordinator, the clock, signals and the merge thread. Runs
 // on the thread that calls it until the worker has to go.
-import Dispatch
 package import Messaging
 import Planning
+import Storage
 
 /// A worker's whole life.
 package final class WorkerShell {
@@ -32,25 +32,26 @@ package final class WorkerShell {
     self.link = link
     self.signals = signals
     self.thread = thread
-    machine = WorkerMachine(settings: settings, now: Self.now)
+    machine = WorkerMachine(settings: settings, now: Clock.milliseconds)
     self.relocate = relocate
-    relocatedAt = Self.now
+    relocatedAt = Clock.milliseconds
   }
 
   /// Works until dismissed, stopped, refused or forgotten.
   package func run() -> WorkerExit {
-    var nextTick = Self.now
+    var nextTick = Clock.milliseconds
     while true {
       let descriptors =
         [thread.events.wakeUp.descriptor] + (signals.map { [$0.descriptor] } ?? [])
       Poll.wait(
-        link, descriptors: descriptors, timeoutMilliseconds: Int(max(0, nextTick - Self.now)))
+        link, descriptors: descriptors,
+        timeoutMilliseconds: Int(max(0, nextTick - Clock.milliseconds)))
       while signals?.next() != nil { tell(.terminate) }
       for event in link.events() { take(event) }
       while let bytes = link.receive() { take(bytes) }
       for event in thread.events.takeAll() { tell(event) }
-      if Self.now >= nextTick {
-        nextTick = Self.now + Self.tickMilliseconds
+      if Clock.milliseconds >= nextTick {
+        nextTick = Clock.milliseconds + Self.tickMilliseconds
         tell(.tick)
         followCoordinator()
       }
@@ -65,9 +66,9 @@ package final class WorkerShell {
   /// A coordinator that is started again may be on another machine.
   private func followCoordinator() {
     guard let relocate, !machine.isInContact,
-      Self.now - relocatedAt >= Self.relocationMilliseconds
+      Clock.milliseconds - relocatedAt >= Self.relocationMilliseconds
     else { return }
-    relocatedAt = Self.now
+    relocatedAt = Clock.milliseconds
     guard let endpoint = relocate(), endpoint != link.endpoint else { return }
     // An address that cannot be used is looked up again the next time.
     do throws(MessagingError) { try link.reconnect(to: endpoint) } catch { return }
@@ -93,7 +94,7 @@ package final class WorkerShell {
   }
 
   private func tell(_ event: WorkerMachine.Event) {
-    for directive in machine.on(event, now: Self.now) {
+    for directive in machine.on(event, now: Clock.milliseconds) {
       switch directive {
       case .send(let message, let envelope):
         // Not sent is as good as lost.
@@ -106,7 +107,4 @@ package final class WorkerShell {
       }
     }
   }
-
-  /// Milliseconds of a clock that never goes back.
-  package static var now: Int64 { Int64(DispatchTime.now().uptimeNanoseconds / 1_000_000) }
 }

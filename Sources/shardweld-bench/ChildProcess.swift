@@ -73,7 +73,7 @@ struct ChildProcess {
     unsafe posix_spawnattr_setsigmask(&attributes, &none)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var words = unsafe command.map { unsafe strdup($0) } + [nil]
-    var environment = unsafe (Self.environment + variables).map { unsafe strdup($0) } + [nil]
+    var environment = unsafe (Host.environment + variables).map { unsafe strdup($0) } + [nil]
     defer {
       for index in unsafe words.indices { unsafe free(words[index]) }
       for index in unsafe environment.indices { unsafe free(environment[index]) }
@@ -83,16 +83,6 @@ struct ChildProcess {
       &process, command[0], &actions, &attributes, &words, &environment)
     guard code == 0 else { throw Failed(description: "cannot start \(command[0]): error \(code)") }
     return process
-  }
-
-  private static var environment: [String] {
-    var variables: [String] = []
-    var entry = unsafe environ
-    while let text = unsafe entry.pointee {
-      unsafe variables.append(String(cString: text))
-      unsafe entry += 1
-    }
-    return variables
   }
 
   // MARK: /proc

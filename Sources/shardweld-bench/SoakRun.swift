@@ -52,7 +52,7 @@ final class SoakRun {
   /// Runs to the end; throws where something is wrong.
   func run() throws {
     defer { killAll() }
-    let start = Self.now
+    let start = Clock.milliseconds
     try startCoordinator()
     scheduleBlow()
     while true {
@@ -60,8 +60,8 @@ final class SoakRun {
       if try reap() { break }
       try startMissingWorkers()
       thaw()
-      if blowsLeft > 0, Self.now >= nextBlow { try strike() }
-      guard Self.now - start < Self.secondsMax * 1000 else {
+      if blowsLeft > 0, Clock.milliseconds >= nextBlow { try strike() }
+      guard Clock.milliseconds - start < Self.secondsMax * 1000 else {
         throw fault("the merge hangs: not done after \(Self.secondsMax) s")
       }
       Host.pause(milliseconds: 2)
@@ -87,7 +87,7 @@ final class SoakRun {
   private var log: String { Path.join(setting.folder, "coordinator.log") }
 
   private func startMissingWorkers() throws {
-    guard way != .local, Self.now >= nextWorker else { return }
+    guard way != .local, Clock.milliseconds >= nextWorker else { return }
     while workers.count < workerCount {
       // A worker with this variable ends with the process that started it.
       let process = try ChildProcess.spawn(
@@ -112,7 +112,7 @@ final class SoakRun {
         try startCoordinator()
       } else if let index = workers.firstIndex(where: { $0.processID == ended }) {
         workers.remove(at: index)
-        nextWorker = Self.now + Self.restMilliseconds
+        nextWorker = Clock.milliseconds + Self.restMilliseconds
         guard [0, 75, -SIGKILL, -SIGTERM].contains(code) else {
           let text = String(
             decoding: try WholeFile.read(Path.join(setting.folder, "worker.log")), as: UTF8.self)
@@ -140,14 +140,14 @@ final class SoakRun {
   private func leave() throws {
     for (process, _) in frozen { process.send(SIGCONT) }
     frozen = []
-    let start = Self.now
+    let start = Clock.milliseconds
     var isAsked = false
     while true {
       var status: Int32 = 0
       let ended = unsafe waitpid(-1, &status, WNOHANG)
       if ended < 0, errno == ECHILD { break }
       workers.removeAll { $0.processID == ended }
-      let passed = Self.now - start
+      let passed = Clock.milliseconds - start
       // Workers that came when all was done wait for a coordinator.
       if passed > 200, !isAsked {
         for worker in workers { worker.send(SIGTERM) }
@@ -170,7 +170,7 @@ final class SoakRun {
   // MARK: Blows
 
   private func scheduleBlow() {
-    nextBlow = Self.now + Int64.random(in: 0...setting.milliseconds, using: &random)
+    nextBlow = Clock.milliseconds + Int64.random(in: 0...setting.milliseconds, using: &random)
   }
 
   private func strike() throws {
@@ -191,7 +191,7 @@ final class SoakRun {
     let time = Host.milliseconds
     if blow == .killAll { for worker in workers { worker.send(SIGKILL) } }
     if blow.hitsCoordinator, freeze == nil { isStruck = true }
-    if let freeze { frozen.append((target, Self.now + freeze)) }
+    if let freeze { frozen.append((target, Clock.milliseconds + freeze)) }
     strikes.append(
       SoakStrike(
         blow: blow, time: time, epoch: try newestEpoch(),
@@ -206,7 +206,7 @@ final class SoakRun {
 
   private func thaw() {
     frozen.removeAll { process, until in
-      guard Self.now >= until else { return false }
+      guard Clock.milliseconds >= until else { return false }
       process.send(SIGCONT)
       return true
     }
@@ -217,12 +217,5 @@ final class SoakRun {
     guard try FileStatus.of(setting.job.journals) != nil else { return 0 }
     return try Folder.list(setting.job.journals).compactMap { UInt64($0.prefix { $0 != "." }) }
       .max() ?? 0
-  }
-
-  /// Milliseconds of a clock that never goes back.
-  private static var now: Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 }

@@ -1,6 +1,7 @@
 // `shardweld merge`: the whole merge on this machine, with workers of its own or, with
 // `--workers 0`, in this process alone.
 import Messaging
+import Storage
 
 enum MergeCommand {
   static func run(_ flags: MergeFlags) throws(CommandError) -> ExitCode {

@@ -39,7 +39,7 @@ enum WorkerCommand {
     let settings = WorkerSettings(
       host: Host.name, processID: Host.processID, threads: flags.threads ?? cores,
       memoryByteCount: flags.memoryLimit, life: .random(in: 1 ... .max),
-      deadline: secondsLeft(flags).map { WorkerShell.now + Int64($0) * 1000 })
+      deadline: secondsLeft(flags).map { Clock.milliseconds + Int64($0) * 1000 })
     log.debug("worker \(Host.name)/\(Host.processID) for \(endpoint), \(kernel)")
     let shell = WorkerShell(
       link: link, signals: signals, settings: settings,

@@ -1,6 +1,7 @@
 // The display's shell: the clock, the terminal's width and standard error.
 import Coordination
 import Glibc
+import Storage
 
 /// Shows the progress of one run. One thread calls it.
 final class ProgressPrinter {

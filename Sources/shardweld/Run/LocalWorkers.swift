@@ -138,13 +138,7 @@ final class LocalWorkers: Sendable {
 
   /// This process's environment, with the parent's number for the child.
   private static var environment: [String] {
-    var variables: [String] = []
-    var entry = unsafe environ
-    while let text = unsafe entry.pointee {
-      let variable = unsafe String(cString: text)
-      if !variable.hasPrefix(parentVariable + "=") { variables.append(variable) }
-      unsafe entry += 1
-    }
-    return variables + ["\(parentVariable)=\(getpid())"]
+    Host.environment.filter { !$0.hasPrefix(parentVariable + "=") }
+      + ["\(parentVariable)=\(getpid())"]
   }
 }

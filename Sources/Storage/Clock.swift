@@ -1,9 +1,9 @@
 // The clock that never goes back.
 import Glibc
 
-enum Clock {
+package enum Clock {
   /// Milliseconds since some moment of the past.
-  static var milliseconds: Int64 {
+  package static var milliseconds: Int64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
