@@ -25,7 +25,7 @@ extension CoordinatorMachine {
       welcome(id)
       if isNews { hearHeld(slot, held, of: introduction.planDigest) }
     case .progress(let running, let byteCount, let held, let credit):
-      send(.heartbeat, to: id)
+      answerProgress(of: id)
       guard isNews, isOfNow else { return }
       hearProgress(slot, running, byteCount, held)
       wants(slot, credit)
@@ -59,19 +59,23 @@ extension CoordinatorMachine {
     case .result(let task, _, _): send(.settled(task), to: id)
     case .goodbye: send(.farewell, to: id)
     // It was welcomed by an earlier life; seeing this epoch it says hello again.
-    case .progress: send(.heartbeat, to: id)
+    case .progress: answerProgress(of: id)
     }
   }
 
   private mutating func welcome(_ id: WorkerID) {
-    let crowd = Int64(roster.liveCount) * 4
     send(
       .welcome(
         jobFolder: settings.jobFolder, planDigest: settings.planDigest,
-        heartbeatMilliseconds: Int(
-          min(settings.heartbeatMilliseconds + crowd, settings.heartbeatMillisecondsMax)),
         leaseMilliseconds: Int(settings.leaseMilliseconds)), to: id)
     if dismissedAt != nil { send(.dismiss, to: id) }
+  }
+
+  /// Every answer carries the period, so that those who came first report as seldom as the last.
+  private mutating func answerProgress(of id: WorkerID) {
+    let crowd = Int64(roster.liveCount) * 4
+    let period = min(settings.heartbeatMilliseconds + crowd, settings.heartbeatMillisecondsMax)
+    send(.heartbeat(periodMilliseconds: Int(period)), to: id)
   }
 
   private mutating func wants(_ slot: Int, _ credit: Int) {

@@ -6,11 +6,9 @@ extension WorkerMachine {
   mutating func hear(_ message: CoordinatorMessage, _ envelope: Envelope, now: Int64) {
     guard envelope.session == settings.life, envelope.epoch >= epoch else { return }
     switch message {
-    case .welcome(let folder, let digest, let heartbeat, let lease):
+    case .welcome(let folder, let digest, let lease):
       lastWord = now
-      welcomed(
-        folder, digest, heartbeat: Int64(heartbeat), lease: Int64(lease), epoch: envelope.epoch,
-        now: now)
+      welcomed(folder, digest, lease: Int64(lease), epoch: envelope.epoch, now: now)
     case .refuse(let reason): exit(.refused(reason: reason))
     case .dismiss:
       lastWord = now
@@ -33,7 +31,7 @@ extension WorkerMachine {
   }
 
   private mutating func welcomed(
-    _ folder: String, _ digest: String, heartbeat: Int64, lease: Int64, epoch: UInt64, now: Int64
+    _ folder: String, _ digest: String, lease: Int64, epoch: UInt64, now: Int64
   ) {
     guard planDigest == nil || (planDigest == digest && jobFolder == folder) else {
       return exit(.otherPlan)
@@ -42,8 +40,7 @@ extension WorkerMachine {
     self.epoch = epoch
     jobFolder = folder
     planDigest = digest
-    heartbeatMilliseconds = max(50, heartbeat)
-    fenceMilliseconds = max(heartbeatMilliseconds, lease * 2 / 3)
+    fenceMilliseconds = max(Self.heartbeatMillisecondsMin, lease * 2 / 3)
     contact = .joined
     guard isReturn else { return }
     resendResults(olderThan: 0, now: now)
@@ -63,7 +60,9 @@ extension WorkerMachine {
       guard contact == .joined else { return }
       lastWord = now
       take(assignment, now: now)
-    case .heartbeat: lastWord = now
+    case .heartbeat(let period):
+      lastWord = now
+      heartbeatMilliseconds = max(Self.heartbeatMillisecondsMin, Int64(period))
     case .welcome, .refuse, .dismiss, .farewell: break
     }
   }

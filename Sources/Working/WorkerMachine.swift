@@ -35,12 +35,16 @@ package struct WorkerMachine: Sendable {
     var sentAt: Int64
   }
 
+  /// No coordinator can make a worker report more often.
+  static let heartbeatMillisecondsMin: Int64 = 50
+
   let settings: WorkerSettings
   var contact = Contact.joining
   /// The highest epoch heard of; 0 before the first word.
   var epoch: UInt64 = 0
   var jobFolder: String?
   var planDigest: String?
+  /// Between two reports, as the coordinator last wished. The fence bounds it.
   var heartbeatMilliseconds: Int64 = 1_000
   var fenceMilliseconds: Int64 = 10_000
   var running: Running?

@@ -1,4 +1,5 @@
-// What the worker's machine is told once. The heartbeat and the lease come with the welcome.
+// What the worker's machine is told once. The lease comes with the welcome, the time between two
+// reports with the answer to each.
 
 /// Who this worker is, and how patient.
 package struct WorkerSettings: Equatable, Sendable {

@@ -158,7 +158,8 @@ import Testing
   @Test func `a worker that knows only an earlier epoch is answered but given nothing`() {
     var play = Rehearsal([10])
     let report = WorkerMessage.progress(running: nil, byteCount: 0, held: [], credit: 2)
-    #expect(play.say("a", report, epoch: 2).said(to: "a") == [.heartbeat])
+    #expect(
+      play.say("a", report, epoch: 2).said(to: "a") == [.heartbeat(periodMilliseconds: 1_000)])
     play.join("a")
     #expect(play.say("a", report, epoch: 2).given(to: "a").isEmpty)
   }

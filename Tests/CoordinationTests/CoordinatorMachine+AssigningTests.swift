@@ -4,26 +4,31 @@ import Planning
 import Testing
 
 @Suite struct CoordinatorMachineAssigningTests {
-  @Test func `a worker is welcomed with the folder, the plan and its periods`() {
+  @Test func `a worker is welcomed with the folder, the plan and its lease`() {
     var play = Rehearsal([10])
     #expect(
       play.join("a").said(to: "a") == [
         .welcome(
-          jobFolder: "/out.shardweld", planDigest: "xxh3:plan", heartbeatMilliseconds: 1_004,
+          jobFolder: "/out.shardweld", planDigest: "xxh3:plan",
           leaseMilliseconds: 15_000)
       ])
   }
 
-  @Test func `a crowd is asked to report more seldom, up to a limit`() {
+  @Test func `a crowd is asked to report more seldom, up to a limit, the first as the last`() {
     var play = Rehearsal([10])
-    func heartbeat(_ directives: [Rehearsal.Directive], _ name: String) -> Int? {
-      for case .welcome(_, _, let heartbeat, _) in directives.said(to: name) { return heartbeat }
+    func period(_ name: String) -> Int? {
+      for case .heartbeat(let period) in play.report(name, credit: 0).said(to: name) {
+        return period
+      }
       return nil
     }
+    play.join("first")
+    #expect(period("first") == 1_004)
     for number in 1..<500 { play.join("w\(number)") }
-    #expect(heartbeat(play.join("last"), "last") == 3_000)
+    #expect(period("first") == 3_000)
     for number in 500..<800 { play.join("w\(number)") }
-    #expect(heartbeat(play.join("very last"), "very last") == 4_000)
+    #expect(period("w799") == 4_000)
+    #expect(period("first") == 4_000)
   }
 
   @Test func `nothing is given to a worker that has not asked`() {
@@ -139,7 +144,7 @@ import Testing
     let stray = TaskID.merge(AttemptID(job: 7, epoch: 1, attempt: 1))
     let said = play.say("a", .progress(running: stray, byteCount: 0, held: [stray], credit: 0))
       .said(to: "a")
-    #expect(said == [.heartbeat, .cancel(stray)])
+    #expect(said == [.heartbeat(periodMilliseconds: 1_004), .cancel(stray)])
   }
 
   @Test func `another key cannot speak for a worker`() {

@@ -62,13 +62,13 @@ extension FuzzTarget {
 
   private static let coordinatorMessages: [CoordinatorMessage] = [
     .welcome(
-      jobFolder: "/models/out.shardweld", planDigest: digest, heartbeatMilliseconds: 2000,
+      jobFolder: "/models/out.shardweld", planDigest: digest,
       leaseMilliseconds: 15_000),
     .refuse(reason: "another version"),
     .assign(
       .merge(
         attemptID, PlanSlice(offset: 4096, byteCount: 512, digest: digest), byteCount: 1 << 30)),
     .assign(.readBack(attemptID)), .settled(merge), .cancel(readBack),
-    .heartbeat, .dismiss, .farewell,
+    .heartbeat(periodMilliseconds: 2000), .dismiss, .farewell,
   ]
 }

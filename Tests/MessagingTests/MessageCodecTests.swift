@@ -31,14 +31,14 @@ private let workerMessages: [WorkerMessage] = [
 
 private let coordinatorMessages: [CoordinatorMessage] = [
   .welcome(
-    jobFolder: "/data/a b\tc\n/out.shardweld", planDigest: "xxh3:01", heartbeatMilliseconds: 2000,
+    jobFolder: "/data/a b\tc\n/out.shardweld", planDigest: "xxh3:01",
     leaseMilliseconds: 15_000),
   .refuse(reason: "the plan changed"),
   .assign(.merge(attempt, slice, byteCount: 5_000_000_000)),
   .assign(.readBack(other)),
   .settled(merge),
   .cancel(reading),
-  .heartbeat,
+  .heartbeat(periodMilliseconds: 4_000),
   .dismiss,
   .farewell,
 ]
@@ -80,9 +80,11 @@ private func message(kind: UInt8, _ body: [UInt8]) -> [UInt8] {
 
 @Test func `a heartbeat has the bytes that the codec's file shows`() {
   let bytes = MessageCodec.encode(
-    CoordinatorMessage.heartbeat, Envelope(epoch: 3, session: 5, sequence: 7))
-  var expected: [UInt8] = [0x53, 0x57, 0x4D, 0x02, 0x86]
+    CoordinatorMessage.heartbeat(periodMilliseconds: 2000),
+    Envelope(epoch: 3, session: 5, sequence: 7))
+  var expected: [UInt8] = [0x53, 0x57, 0x4D, 0x03, 0x86]
   for number in [3, 5, 7] as [UInt8] { expected += [number, 0, 0, 0, 0, 0, 0, 0] }
+  expected += [0xD0, 0x07, 0, 0]
   #expect(bytes == expected)
 }
 
@@ -159,7 +161,7 @@ func `a hundred thousand random inputs are refused or encode to themselves`(seed
   bytes[3] = 9
   #expect(
     sentence(bytes)
-      == "the peer speaks version 9 of the messages, this is version 2; "
+      == "the peer speaks version 9 of the messages, this is version 3; "
       + "run the same shardweld on all hosts")
 }
 

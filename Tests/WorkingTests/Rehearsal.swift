@@ -58,7 +58,7 @@ struct Rehearsal {
   mutating func welcome(epoch: UInt64? = nil, plan: String = "xxh3:plan") -> [Directive] {
     hear(
       .welcome(
-        jobFolder: "/out.shardweld", planDigest: plan, heartbeatMilliseconds: 1_000,
+        jobFolder: "/out.shardweld", planDigest: plan,
         leaseMilliseconds: 15_000), epoch: epoch)
   }
 
@@ -84,7 +84,7 @@ struct Rehearsal {
     var all: [Directive] = []
     for _ in 0..<(milliseconds / 100) {
       now += 100
-      if heartbeats { all += hear(.heartbeat) }
+      if heartbeats { all += hear(.heartbeat(periodMilliseconds: 1_000)) }
       all += on(.tick)
     }
     return all

@@ -33,6 +33,24 @@ import Working
     #expect(play.pass(3_000, heartbeats: true).said.count { $0 == told } == 3)
   }
 
+  @Test(arguments: [(asked: 4_000, kept: 4_000), (asked: 1, kept: 50)])
+  func `reports follow the period that the last answer asked for`(asked: Int, kept: Int64) {
+    var play = Rehearsal.joined()
+    play.now += 1_000
+    #expect(play.on(.tick).credits == [2])
+    play.hear(.heartbeat(periodMilliseconds: asked))
+    play.now += kept - 1
+    #expect(play.on(.tick).credits.isEmpty)
+    play.now += 1
+    #expect(play.on(.tick).credits == [2])
+  }
+
+  @Test func `a period without end is ended by the fence`() {
+    var play = Rehearsal.joined()
+    play.hear(.heartbeat(periodMilliseconds: 1_000_000))
+    #expect(play.pass(10_000).hellos == 1)
+  }
+
   @Test func `messages are numbered and carry the epoch of the welcome`() {
     var play = Rehearsal()
     play.on(.tick)
@@ -69,25 +87,26 @@ import Working
     var play = Rehearsal.joined()
     play.assign(play.merge(0))
     play.now += 1_000
-    let directives = play.hear(.heartbeat, epoch: 4)
+    let directives = play.hear(.heartbeat(periodMilliseconds: 1_000), epoch: 4)
     #expect(
       directives.said == [
         .hello(play.introduction(planDigest: "xxh3:plan"), held: [play.merge(0).task])
       ])
-    #expect(play.hear(.heartbeat, epoch: 4).isEmpty)
+    #expect(play.hear(.heartbeat(periodMilliseconds: 1_000), epoch: 4).isEmpty)
     #expect(play.welcome(epoch: 4).credits == [1])
   }
 
   @Test func `the first word of a later coordinator is the last that an earlier one has`() {
     for word in [
-      CoordinatorMessage.dismiss, .refuse(reason: "no"), .heartbeat, .settled(TaskID(.merge, .old)),
+      CoordinatorMessage.dismiss, .refuse(reason: "no"), .heartbeat(periodMilliseconds: 1_000),
+      .settled(TaskID(.merge, .old)),
       .cancel(TaskID(.merge, .old)), .assign(.merge(.old, Rehearsal.slice, byteCount: 1)),
       .farewell,
     ] {
       var play = Rehearsal.joined()
       play.assign(.merge(.old, Rehearsal.slice, byteCount: 1))
       play.now += 1_000
-      play.hear(.heartbeat, epoch: 4)
+      play.hear(.heartbeat(periodMilliseconds: 1_000), epoch: 4)
       #expect(play.hear(word, epoch: 3).isEmpty, "\(word)")
       #expect(!play.pass(200).contains(.halt), "\(word)")
     }
@@ -97,7 +116,7 @@ import Working
     var play = Rehearsal.joined()
     play.assign(play.merge(0))
     play.now += 1_000
-    play.hear(.heartbeat, epoch: 4)
+    play.hear(.heartbeat(periodMilliseconds: 1_000), epoch: 4)
     #expect(play.end(play.merge(0), .good).said.isEmpty)
     #expect(play.pass(2_000).credits.isEmpty)
     #expect(play.welcome(epoch: 4).results == [.good])

@@ -23,10 +23,9 @@ extension CoordinatorMessage {
 
   func write(to writer: inout MessageWriter) {
     switch self {
-    case .welcome(let jobFolder, let planDigest, let heartbeatMilliseconds, let leaseMilliseconds):
+    case .welcome(let jobFolder, let planDigest, let leaseMilliseconds):
       writer.path(jobFolder, "job folder")
       writer.prose(planDigest)
-      writer.count(heartbeatMilliseconds, "heartbeat")
       writer.count(leaseMilliseconds, "lease")
     case .refuse(let reason):
       writer.prose(reason)
@@ -40,7 +39,8 @@ extension CoordinatorMessage {
         writer.size(byteCount, "shard size")
       }
     case .settled(let task), .cancel(let task): writer.task(task)
-    case .heartbeat, .dismiss, .farewell: break
+    case .heartbeat(let periodMilliseconds): writer.count(periodMilliseconds, "period")
+    case .dismiss, .farewell: break
     }
   }
 
@@ -49,7 +49,7 @@ extension CoordinatorMessage {
     case .welcome:
       self = try .welcome(
         jobFolder: reader.path("job folder"), planDigest: reader.prose("plan's digest"),
-        heartbeatMilliseconds: reader.count("heartbeat"), leaseMilliseconds: reader.count("lease"))
+        leaseMilliseconds: reader.count("lease"))
     case .refuse:
       self = .refuse(reason: try reader.prose("reason"))
     case .assign:
@@ -58,7 +58,7 @@ extension CoordinatorMessage {
       self = .settled(try reader.task())
     case .cancel:
       self = .cancel(try reader.task())
-    case .heartbeat: self = .heartbeat
+    case .heartbeat: self = .heartbeat(periodMilliseconds: try reader.count("period"))
     case .dismiss: self = .dismiss
     case .farewell: self = .farewell
     }

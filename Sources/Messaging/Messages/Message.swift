@@ -114,9 +114,9 @@ extension Assignment {
 
 /// What the coordinator says.
 package enum CoordinatorMessage: Hashable, Sendable {
-  /// Answers `hello`: the job's folder, the plan's digest, and the periods to keep.
-  case welcome(
-    jobFolder: String, planDigest: String, heartbeatMilliseconds: Int, leaseMilliseconds: Int)
+  /// Answers `hello`: the job's folder, the plan's digest, and how long a silent worker counts as
+  /// alive.
+  case welcome(jobFolder: String, planDigest: String, leaseMilliseconds: Int)
   /// The worker may not work here; it prints the reason and exits.
   case refuse(reason: String)
   case assign(Assignment)
@@ -124,8 +124,8 @@ package enum CoordinatorMessage: Hashable, Sendable {
   case settled(TaskID)
   /// Stop work on this task and forget it.
   case cancel(TaskID)
-  /// Proves that the coordinator lives; answers `progress`.
-  case heartbeat
+  /// Answers `progress`: the coordinator lives, and looks for the next report after so long.
+  case heartbeat(periodMilliseconds: Int)
   /// No more work: say goodbye and exit. Sent to all when the merge is done or stopped.
   case dismiss
   /// Answers `goodbye`.

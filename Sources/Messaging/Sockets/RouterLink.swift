@@ -96,8 +96,8 @@ package final class RouterLink: Link {
     return nil
   }
 
-  /// Peers whose connections were lost since the last call: closed, killed, or silent for four
-  /// seconds. Strangers are not among them, nor is anybody of whom no authorised message was
+  /// Peers whose connections were lost since the last call: closed, killed, or silent for up
+  /// to 4.7 s. Strangers are not among them, nor is anybody of whom no authorised message was
   /// received. A message to a lost peer may still be taken in the moment after.
   package func takeLostPeers() -> [Peer] {
     attend()
@@ -211,11 +211,12 @@ package final class RouterLink: Link {
     // Only both together make libzmq ask before it admits anybody; this header hides the name.
     let enforceDomain: Int32 = 93
     try setCommonOptions(socket)
-    // The coordinator alone pings: a worker that answers nothing for two and a half seconds is gone
-    // to it, and it is gone to a worker that hears no ping for four and a half (the ping says so).
-    // Both pinging would cost a thousand idle workers twice as much.
-    try socket.set(ZMQ_HEARTBEAT_IVL, 2000)
-    try socket.set(ZMQ_HEARTBEAT_TIMEOUT, 2500)
+    // The coordinator alone pings: a worker that answers nothing for two seconds is gone to it, and
+    // it is gone to a worker that hears no ping for four and a half (the ping says so). Both pinging
+    // would cost a thousand idle workers twice as much. So would a time to answer near the interval
+    // or above it: to cancel a timer libzmq walks through all that end sooner, other workers' pings.
+    try socket.set(ZMQ_HEARTBEAT_IVL, 2700)
+    try socket.set(ZMQ_HEARTBEAT_TIMEOUT, 2000)
     try socket.set(ZMQ_HEARTBEAT_TTL, 4500)
     try socket.set(ZMQ_ROUTER_MANDATORY, 1)
     // Hundreds of workers start at once; the default of 100 stalls them.
