@@ -52,8 +52,10 @@ extension CoordinatorMachine {
         }
       }
     }
-    watchDisputes()
-    watchAudits()
+    if ending == nil {
+      watchDisputes()
+      watchAudits()
+    }
     watchDoubts()
     if isEasy { copyAtTail() }
     remind()

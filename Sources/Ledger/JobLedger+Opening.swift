@@ -37,8 +37,11 @@ extension JobLedger {
     try settlePlan(folder, plan: plan, encoded: encoded)
     let epoch = try reserveEpoch(
       folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
-    let recovered = try recover(folder, plan: plan, keepsAttempts: keepsAttempts)
-    return JobLedger(folder: folder, epoch: epoch, lock: lock, recovered: recovered)
+    var pulse = Pulse(folder, epoch: epoch, isLocked: lock.isReal)
+    let recovered = try recover(
+      folder, plan: plan, keepsAttempts: keepsAttempts, pulse: &pulse)
+    return JobLedger(
+      folder: folder, epoch: epoch, lock: lock, recovered: recovered, beats: pulse.count)
   }
 
   /// Takes the job from a coordinator that lives, or may live; nil where there is none, and nothing
@@ -56,15 +59,18 @@ extension JobLedger {
     try settlePlan(folder, plan: plan, encoded: encoded)
     let epoch = try reserveEpoch(folder, lockIsReal: false, watchMilliseconds: nil)
     var lock: HeldLock?
+    var pulse = Pulse(folder, epoch: epoch, isLocked: false)
     for _ in 0..<(takeoverMilliseconds / 250) {
       lock = try tryLock(folder)
       if lock != nil { break }
       Host.pause(milliseconds: 250)
+      pulse.step(period: 4)
     }
     // Someone else may have taken over meanwhile, from this one.
     try EpochRecord.checkNewest(epoch, in: folder)
-    let recovered = try recover(folder, plan: plan, keepsAttempts: true)
-    return JobLedger(folder: folder, epoch: epoch, lock: lock.take(), recovered: recovered)
+    let recovered = try recover(folder, plan: plan, keepsAttempts: true, pulse: &pulse)
+    return JobLedger(
+      folder: folder, epoch: epoch, lock: lock.take(), recovered: recovered, beats: pulse.count)
   }
 
   /// What another coordinator gets to see that it has been replaced: two beats and a commit.

@@ -13,7 +13,7 @@ extension JobLedger {
 
   /// `keepsAttempts`: leaves what workers of an earlier coordinator are writing, or have written.
   static func recover(
-    _ folder: JobFolder, plan: MergePlan, keepsAttempts: Bool
+    _ folder: JobFolder, plan: MergePlan, keepsAttempts: Bool, pulse: inout Pulse
   ) throws(LedgerError) -> Recovered {
     var place = try settlePlace(folder)
     var recovered = Recovered()
@@ -22,6 +22,7 @@ extension JobLedger {
     }
     // Each by its path: a network file system may list what it remembers.
     for job in plan.jobs {
+      pulse.step(period: recordsPerBeat)
       switch try judge(job, place: place, folder: folder, plan: plan) {
       case nil: break
       case .success(let record): recovered.committed[job.id] = record
@@ -40,6 +41,9 @@ extension JobLedger {
     try sweepParts([folder.path, folder.epochs])
     return recovered
   }
+
+  /// So many records are read within a second or two, on a slow network too.
+  private static let recordsPerBeat = 100
 
   /// The place of the result. Where it is lost (someone moved or changed it in the last moment of
   /// an earlier run) putting shards in place begins again.

@@ -41,7 +41,8 @@ package final class JobLedger: Sendable {
   }
 
   init(
-    folder: JobFolder, epoch: UInt64, lock: consuming HeldLock?, recovered: Recovered
+    folder: JobFolder, epoch: UInt64, lock: consuming HeldLock?, recovered: Recovered,
+    beats: UInt64
   ) {
     self.folder = folder
     self.epoch = epoch
@@ -49,7 +50,7 @@ package final class JobLedger: Sendable {
     orphans = recovered.orphans
     state = Mutex(
       State(
-        lock: lock, committed: recovered.committed, beats: 0,
+        lock: lock, committed: recovered.committed, beats: beats,
         journal: Self.newJournal(folder.journal(epoch)),
         journalByteCount: 0))
   }
@@ -177,7 +178,7 @@ package final class JobLedger: Sendable {
 
   /// Not durable: a beat of before a power cut is worth nothing. Closed at once, since only that
   /// makes it seen on other hosts of a network file system.
-  private static func write(_ heartbeat: Heartbeat, to path: String) throws(StorageError) {
+  static func write(_ heartbeat: Heartbeat, to path: String) throws(StorageError) {
     let file = try File.openForUpdate(path)
     try file.write(heartbeat.encode(), at: 0)
     try file.close()

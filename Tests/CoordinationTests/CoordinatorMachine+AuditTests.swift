@@ -65,6 +65,18 @@ import Testing
     #expect(directives.commits.isEmpty)
   }
 
+  @Test func `a run that ends gives nothing up for want of a second worker`() {
+    var play = audited([10, 5])
+    play.join("a", credit: 1)
+    play.join("b", credit: 1)
+    play.mergedWell("a", play.attempt(0), credit: 1)
+    // The disk is full: what runs may finish, and takes its time.
+    play.on(.commitFailed(play.attempt(0), reason: "no space left", noSpace: true))
+    play.join("c")
+    play.say("a", .goodbye)
+    #expect(play.pass(130_000, talking: ["b", "c"]).notes(.quarantined).isEmpty)
+  }
+
   @Test func `a busy second worker is waited for`() {
     var play = audited()
     play.join("a", credit: 1)

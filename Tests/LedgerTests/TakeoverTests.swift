@@ -84,6 +84,32 @@ struct TakeoverTests {
     #expect(error?.sentence.contains("a coordinator is at work on") == true)
   }
 
+  @Test func `one that waits for the other to let go shows that it lives`() throws {
+    let merge = try TinyMerge()
+    let first = try merge.open()
+    let beats = Mutex<Set<UInt64>>([])
+    let watch = DispatchQueue(label: "watcher")
+    let isOver = Atomic<Bool>(false)
+    watch.async {
+      while !isOver.load(ordering: .relaxed) {
+        Host.pause(milliseconds: 50)
+        do {
+          guard let bytes = try Heartbeat.read(merge.folder.beat(2)) else { continue }
+          if let beat = Heartbeat.decode(bytes)?.beat { beats.withLock { _ = $0.insert(beat) } }
+        } catch { continue }
+      }
+    }
+    let second = try takeOver(merge)
+    isOver.store(true, ordering: .relaxed)
+    watch.sync {}
+    #expect(second.epoch == first.epoch + 1)
+    #expect(beats.withLock { $0.isSuperset(of: [0, 1, 2, 3, 4]) })
+    // And goes on counting: a beat that was seen before would be none.
+    second.beat()
+    let last = try Heartbeat.read(merge.folder.beat(2)).flatMap(Heartbeat.decode)
+    #expect(last.map { $0.beat > beats.withLock { $0.max() ?? 0 } } == true)
+  }
+
   @Test func `a job that nobody holds is taken over at once`() throws {
     let merge = try TinyMerge()
     do { _ = try merge.open() }

@@ -212,9 +212,9 @@ package final class RouterLink: Link {
     let enforceDomain: Int32 = 93
     try setCommonOptions(socket)
     // The coordinator alone pings: a worker that answers nothing for two seconds is gone to it, and
-    // it is gone to a worker that hears no ping for four and a half (the ping says so). Both pinging
-    // would cost a thousand idle workers twice as much. So would a time to answer near the interval
-    // or above it: to cancel a timer libzmq walks through all that end sooner, other workers' pings.
+    // it is gone to a worker that hears no ping for four and a half (the ping says so). Both
+    // pinging would cost a thousand idle workers twice as much. So would a time to answer near the
+    // interval or above it: to cancel a timer libzmq walks through all that end sooner.
     try socket.set(ZMQ_HEARTBEAT_IVL, 2700)
     try socket.set(ZMQ_HEARTBEAT_TIMEOUT, 2000)
     try socket.set(ZMQ_HEARTBEAT_TTL, 4500)

@@ -13,6 +13,9 @@ extension ClusterSimulation {
   /// Someone, or something, runs the command again.
   func startCoordinator(takesOver: Bool) {
     guard !isFinished else { return }
+    guard !isOverdue else {
+      return agenda.put(.startCoordinator(takesOver: takesOver), at: now + 250)
+    }
     processCount += 1
     // Once the output stands, where no old view of the folders hides it.
     let isThere = disk.exists(merge.output)

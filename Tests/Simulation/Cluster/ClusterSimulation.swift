@@ -48,6 +48,8 @@ package final class ClusterSimulation {
   /// True once an output stands and its coordinator has ended well.
   var isFinished = false
   var restarts = 0
+  /// When the processes that rest want to go on, the lowest first.
+  private var restEnds: [Int64] = []
   /// Where a coordinator ran last.
   var lastHost = "c0"
   /// Happenings so far: the steps at which a run can be broken off.
@@ -131,8 +133,12 @@ package final class ClusterSimulation {
   }
 
   /// A process rests: the others go on meanwhile.
+  ///
+  /// One that begins to rest meanwhile lies on top of it and must be up first; see `isOverdue`.
   private func rest(_ milliseconds: Int) {
     let end = now + Int64(milliseconds)
+    restEnds.append(end)
+    defer { restEnds.removeLast() }
     while let time = agenda.firstTime, time <= end, watch.broken == nil,
       let (time, happening) = agenda.takeFirst()
     {
@@ -166,6 +172,10 @@ package final class ClusterSimulation {
     case .startCoordinator(let takesOver): startCoordinator(takesOver: takesOver)
     }
   }
+
+  /// True while a process should be up and lies below one that still rests. No coordinator starts
+  /// then: with always another one that waits for the lock it would never get up.
+  var isOverdue: Bool { restEnds.contains { $0 < now } }
 
   var isHealed: Bool { now >= Weather.healed }
 
