@@ -48,11 +48,18 @@ package struct TokenRows: Equatable, Sendable {
   package var tensor: AdapterTensor
 }
 
+/// A module of a family other than LoRA, with its updates.
+package struct FamilyUpdates: Sendable {
+  package var path: String
+  package var updates: [WeightUpdate]
+}
+
 /// Everything one adapter folder brings.
 package struct Adapter: Sendable {
   package let folder: AdapterFolder
-  package let config: LoRAConfig
+  package let config: AdapterConfig
   package let modules: [AdapterModule]
+  package let families: [FamilyUpdates]
   package let wholeTensors: [WholeTensor]
   package let tokenRows: [TokenRows]
   /// Tensors that no update reads, each with its reason.
@@ -66,7 +73,7 @@ extension Adapter {
   /// Opens an adapter folder and sorts its tensors; reads headers and the config, no weights.
   package static func open(_ path: String) throws(AdapterError) -> Adapter {
     let folder = try AdapterFolder.open(path)
-    let config = try LoRAConfig(
+    let config = try AdapterConfig(
       parsing: folder.configBytes, path: folder.path + "/adapter_config.json")
     var sorter = AdapterSorter(path: folder.path, config: config)
     for (index, file) in folder.files.enumerated() {

@@ -52,11 +52,11 @@ package enum AdapterError: Error, Equatable {
           : "; found \(found.joined(separator: ", ")), which is not read: save it as safetensors")
     case .badIndex(let path, let problem): "\(path): \(problem)"
     case .family(let path, let kind):
-      "\(path): peft_type \(kind) is not merged by this version; LORA is"
+      "\(path): peft_type \(kind) is not merged: \(Family.refusal(of: kind))"
     case .switchedOn(let path, let key, let value, let reason):
       "\(path): \"\(key)\" is \(value): \(reason)"
     case .unknownTensor(let path, let tensor):
-      "\(path): tensor \"\(tensor)\" is no part of a LoRA adapter that is known here; "
+      "\(path): tensor \"\(tensor)\" is no part of its kind of adapter that is known here; "
         + "nothing was merged, because leaving it out would change the result"
     case .twice(let path, let first, let second):
       "\(path): tensors \"\(first)\" and \"\(second)\" mean the same; keep one of them"

@@ -13,22 +13,27 @@ struct AdapterSorter {
   }
 
   let path: String
-  let config: LoRAConfig
+  let config: AdapterConfig
   private var groups: [Slot: Group] = [:]
   private var order: [Slot] = []
+  /// Of a family other than LoRA: each module's tensors by leaf, and those of all modules.
+  private var families: [String: [String: AdapterTensor]] = [:]
+  private var familyOrder: [String] = []
+  private var shared: [String: AdapterTensor] = [:]
   private var wholes: [String: WholeTensor] = [:]
   private var copies: [(String, WholeTensor)] = []
   private var rows: [TokenRows] = []
   private var setAside: [String] = []
 
-  init(path: String, config: LoRAConfig) {
+  init(path: String, config: AdapterConfig) {
     self.path = path
     self.config = config
   }
 
   /// Places one tensor; a name that fits no rule is refused.
   mutating func take(_ tensor: AdapterTensor) throws(AdapterError) {
-    guard let key = TensorKey(tensor.name) else {
+    if let part = config.family?.part(tensor.name) { return try put(tensor, part) }
+    guard let key = TensorKey(tensor.name), config.family?.takesOnly(key.leaf) != false else {
       throw .unknownTensor(path: path, tensor: tensor.name)
     }
     if key.leaf != .original { try check(tensor) }
@@ -66,9 +71,16 @@ struct AdapterSorter {
     }
     var modules: [AdapterModule] = []
     for slot in order { modules.append(try module(slot)) }
+    var families: [FamilyUpdates] = []
+    for path in familyOrder {
+      let module = FamilyModule(
+        path: path, config: config, tensors: self.families[path]!, shared: shared)
+      families.append(FamilyUpdates(path: path, updates: try config.family!.updates(module)))
+    }
+    try checkShared(families)
     let rows = try self.rows.map { rows throws(AdapterError) in try withIndices(rows) }
     return Adapter(
-      folder: folder, config: config, modules: modules,
+      folder: folder, config: config, modules: modules, families: families,
       wholeTensors: wholes.keys.sorted().map { wholes[$0]! }, tokenRows: rows, setAside: setAside)
   }
 
@@ -82,6 +94,29 @@ struct AdapterSorter {
     return WholeTensor(
       module: key.module, parameter: parameter, tensor: tensor, isDeclared: declared,
       isBaseLayer: key.depth > 0)
+  }
+
+  private mutating func put(
+    _ tensor: AdapterTensor, _ part: Family.Part
+  ) throws(AdapterError) {
+    guard !tensor.shape.contains(0) else { throw .emptyTensor(path: path, tensor: tensor.name) }
+    let earlier: AdapterTensor?
+    switch part {
+    case .shared(let name): earlier = shared.updateValue(tensor, forKey: name)
+    case .module(let module, let leaf, _):
+      if families[module] == nil { familyOrder.append(module) }
+      earlier = families[module, default: [:]].updateValue(tensor, forKey: leaf)
+    }
+    if let earlier { throw .twice(path: path, first: earlier.name, second: tensor.name) }
+  }
+
+  /// Every tensor of a family must be read by an update; one that none reads is refused.
+  private func checkShared(_ families: [FamilyUpdates]) throws(AdapterError) {
+    let read = Set(families.flatMap { $0.updates.flatMap { $0.operands.map(\.tensor.name) } })
+    let all = Array(shared.values) + self.families.values.flatMap(\.values)
+    if let unread = all.map(\.name).filter({ !read.contains($0) }).min() {
+      throw .unknownTensor(path: path, tensor: unread)
+    }
   }
 
   private func check(_ tensor: AdapterTensor) throws(AdapterError) {

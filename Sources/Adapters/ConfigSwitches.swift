@@ -1,10 +1,10 @@
-// Which config keys are read, which never change a LoRA merge, and which change it in a way that is
-// not merged. Anything else that is switched on is refused by name: an unknown switch is how a new
+// Which config keys are read, which never change a merge, and which change it in a way that is not
+// merged. Anything else that is switched on is refused by name: an unknown switch is how a new
 // variant looks to an old tool.
 import OrderedJSON
 
 enum ConfigSwitches {
-  /// Read by `LoRAConfig`.
+  /// Read by `AdapterConfig`, or by the reader of LoRA itself.
   private static let read: Set<String> = [
     "peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "fan_in_fan_out", "rank_pattern",
     "alpha_pattern", "modules_to_save", "target_parameters", "trainable_token_indices",
@@ -17,18 +17,14 @@ enum ConfigSwitches {
     "exclude_modules", "layers_to_transform", "layers_pattern", "bias", "lora_bias",
     "megatron_config", "megatron_core", "loftq_config", "corda_config", "eva_config",
     "lora_ga_config", "qalora_group_size", "modules_to_tie", "target_modules_to_tie",
-    "runtime_config", "unsloth_fused_expert_lora",
+    "runtime_config", "unsloth_fused_expert_lora", "velora_config", "monteclora_config",
   ]
 
   private static let refused: [String: String] = [
     "use_qalora": "QA-LoRA pools its inputs, which has no merge into plain weights",
-    "use_bdlora": "block-diagonal factors are not merged by this version",
-    "kasa_config": "KaSA cuts the base's smallest singular values first, which is not merged here",
     "alora_invocation_tokens": "an activated LoRA acts only after its invocation; it has no merge",
     "arrow_config": "Arrow chooses among adapters token by token; it has no merge",
     "layer_replication": "replicated layers are not merged by this version",
-    "velora_config": "this variant is not merged by this version",
-    "monteclora_config": "this variant is not merged by this version",
   ]
 
   /// Values of `init_lora_weights` that leave the base as it was.
@@ -36,7 +32,25 @@ enum ConfigSwitches {
     "gaussian", "orthogonal", "eva", "mica",
   ]
 
-  static func check(_ config: JSON, path: String) throws(AdapterError) {
+  /// Read for every family.
+  private static let common: Set<String> = [
+    "peft_type", "modules_to_save", "task_type", "peft_version", "auto_mapping", "fan_in_fan_out",
+  ]
+
+  /// Refuses a switch that is on and known neither to the family nor as harmless.
+  static func check(
+    _ config: JSON, _ family: Family?, path: String
+  ) throws(AdapterError) {
+    if let family {
+      for member in config.members ?? [] where member.value.isOn {
+        let key = member.key
+        if common.contains(key) || harmless.contains(key) || family.keys.contains(key) { continue }
+        throw .switchedOn(
+          path: path, key: key, value: member.value.compact,
+          reason: "this key is not known for \(family.kind) and may change the result")
+      }
+      return
+    }
     for member in config.members ?? [] where member.value.isOn {
       let key = member.key
       if read.contains(key) || harmless.contains(key) { continue }

@@ -65,6 +65,7 @@ struct TensorKey: Equatable {
         let wrapped = segments.dropLast(taken).last == "token_adapter"
         return (.tokenRows, wrapped ? taken + 1 : taken)
       case "modules_to_save" where !rest.isEmpty: return (.wholeCopy(rest.last!), taken)
+      case "ln_tuning_layers" where !rest.isEmpty: return (.whole(rest.last!), taken)
       case "original_module": return (.original, taken)
       default: continue
       }

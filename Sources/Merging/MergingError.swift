@@ -40,6 +40,7 @@ package enum MergingError: Error, Equatable {
     case file = "it reads outside of its input files"
     case window = "an update's window lies outside of it"
     case rank = "an update's rank is below 1"
+    case rule = "it has a rule that this version does not know"
     case operand = "an update's tensor does not have the window's size"
   }
 

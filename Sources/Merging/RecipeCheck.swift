@@ -44,6 +44,11 @@ extension TensorRecipe {
       guard list.allSatisfy({ (0..<self.rows).contains($0) }) else { return .window }
       guard tensor.elementCount == list.count * columns else { return .operand }
       return tensor.firstUnfit(inputs)
+    case .weight(let rule):
+      guard WeightRules.all[rule.name] != nil else { return .rule }
+      guard rows == self.rows, columns == self.columns else { return .window }
+      guard rule.rowsTogether.map({ $0 > 0 }) != false else { return .rule }
+      return rule.operands.allSatisfy { $0.tensor.fits(inputs) } ? nil : .file
     }
   }
 }

@@ -79,6 +79,8 @@ final class ShardRun {
     _ recipe: TensorRecipe, _ report: (Int64) throws(MergingError) -> Void
   ) throws(MergingError) {
     let tensor = TensorMerge(recipe, context, panels)
+    for bench in crew.benches { bench.fit(tensor.budget) }
+    try tensor.prepareRules()
     try tensor.findNorms(crew) { (_) throws(MergingError) in try report(0) }
     for span in tensor.spans {
       try panels.hold(span.held, of: tensor, crew.benches[0])

@@ -34,6 +34,7 @@ extension TensorMerge {
       switch update.rule {
       case .lowRank(let product):
         try unsafe add(product, of: index, part, to: value, scale: product.scale, bench)
+      case .weight(let rule): unsafe applyWeight(index, rule, to: value)
       case .dora:
         try unsafe applyDora(index, part, to: value, bench)
       case .add(let tensor, let scale):

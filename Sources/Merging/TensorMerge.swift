@@ -15,6 +15,8 @@ final class TensorMerge {
   let recipe: TensorRecipe
   let precision: Precision
   let panels: PanelStore
+  /// The context's, with more room where a rule must see more of the tensor at once.
+  let budget: TileBudget
   private(set) var grid: TileGrid
   /// Tiles in order, each run with the updates whose right factors are held meanwhile.
   private(set) var spans: [(tiles: Range<Int>, held: [Int])] = []
@@ -22,12 +24,23 @@ final class TensorMerge {
   private(set) var blockColumns = 1
   /// DoRA's factors that were found by a pass of their own, by update.
   var norms: [Int: DoraFactors] = [:]
+  /// Rules of other families than LoRA, ready, by update.
+  var rules: [Int: any WeightMathematics] = [:]
 
   init(_ recipe: TensorRecipe, _ context: MergeContext, _ panels: PanelStore) {
     self.context = context
     self.recipe = recipe
     self.panels = panels
-    precision = recipe.source.dtype == .f64 ? .double : .single
+    let precision: Precision = recipe.source.dtype == .f64 ? .double : .single
+    self.precision = precision
+    let together = recipe.elementsTogether
+    budget =
+      together == 0
+      ? context.budget
+      : context.budget.holding(
+        elementCount: together,
+        elementByteCount: max(recipe.source.dtype.byteCount, recipe.dtype.byteCount),
+        numberByteCount: precision.byteCount)
     grid = TileGrid(rows: 0, columns: 0, elementCount: 1, panelWidth: 1)
     cut()
   }
@@ -38,13 +51,13 @@ final class TensorMerge {
   var outputByteCount: Int { recipe.dtype.byteCount }
 
   /// Numbers that fit a block.
-  var blockCapacity: Int { context.budget.blockByteCount / precision.byteCount }
+  var blockCapacity: Int { budget.blockByteCount / precision.byteCount }
 
   /// The low rank of an update's rule, if it has one.
   func product(of update: Int) -> LowRank? {
     switch recipe.updates[update].rule {
     case .lowRank(let product), .dora(let product, _, _, _): product
-    case .add, .replace, .replaceRows: nil
+    case .add, .replace, .replaceRows, .weight: nil
     }
   }
 
@@ -62,7 +75,6 @@ final class TensorMerge {
 
   /// The longest rank whose factors are packed whole; a longer one is summed in pieces.
   var longestRank: Int {
-    let budget = context.budget
     let size = precision.byteCount
     return min(
       budget.leftByteCount / size / Packing.leftRows,
@@ -94,12 +106,12 @@ final class TensorMerge {
   /// Chooses tiles, spans and blocks. Where a right factor is too large to be held, tiles are as
   /// large as the budget allows, since each tile then packs that factor anew.
   private func cut() {
-    let budget = context.budget
     let elementSize = max(sourceByteCount, outputByteCount)
     let most = budget.tileByteCount / elementSize
     let fair = max(1 << 15, (recipe.elementCount + budget.threads - 1) / budget.threads)
     let normal = min(most, TileBudget.streamByteCount / elementSize, fair)
     var holdsAll = false
+    if recipe.elementsTogether > 0 { return cutRows(normal) }
     for elementCount in [normal, min(most, fair)] where !holdsAll {
       grid = TileGrid(
         rows: recipe.rows, columns: recipe.columns, elementCount: elementCount,
@@ -107,6 +119,18 @@ final class TensorMerge {
       holdsAll = span()
     }
     shapeBlocks(holdsAll: holdsAll)
+  }
+
+  /// Chooses tiles and blocks of whole rows, as many as rules must see together or a multiple.
+  private func cutRows(_ elementCount: Int) {
+    let columns = max(1, recipe.columns)
+    let together = max(1, recipe.elementsTogether / columns)
+    let step = together == recipe.rows ? together : recipe.rowsTogether
+    let multiple = max(1, elementCount / (step * columns))
+    grid = TileGrid(rows: recipe.rows, columns: recipe.columns, rowsAtOnce: step * multiple)
+    _ = span()
+    blockColumns = recipe.columns
+    blockRows = step * max(1, min(multiple, blockCapacity / (step * columns)))
   }
 
   /// Groups tiles so that the right factors they need fit; false where one does not.

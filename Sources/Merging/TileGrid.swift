@@ -25,6 +25,14 @@ struct TileGrid: Equatable {
     }
   }
 
+  /// Tiles of so many whole rows.
+  init(rows: Int, columns: Int, rowsAtOnce: Int) {
+    self.rows = rows
+    self.columns = columns
+    self.rowsAtOnce = max(1, rowsAtOnce)
+    columnsAtOnce = columns
+  }
+
   private var acrossCount: Int {
     columns == 0 ? 0 : (columns + columnsAtOnce - 1) / columnsAtOnce
   }

@@ -5,9 +5,16 @@ import Storage
 
 /// One thread's memory.
 final class Workbench {
-  let budget: TileBudget
+  private(set) var budget: TileBudget
 
   init(_ budget: TileBudget) { self.budget = budget }
+
+  /// Takes another split of memory, for the next tensor; what is too large or too small goes.
+  func fit(_ budget: TileBudget) {
+    guard budget != self.budget else { return }
+    self.budget = budget
+    (source, output, blocks) = (nil, nil, [nil, nil, nil])
+  }
 
   private var source: Buffer?
   private var output: Buffer?
@@ -38,11 +45,21 @@ final class Workbench {
   }
 
   /// The block being worked on, its rows without a gap.
-  private(set) lazy var value = Buffer(byteCount: budget.blockByteCount)
+  var value: Buffer { block(0) }
   /// DoRA's V, or the base again where a result is not finite.
-  private(set) lazy var variant = Buffer(byteCount: budget.blockByteCount)
+  var variant: Buffer { block(1) }
   /// Sums along a rank that is taken in pieces.
-  private(set) lazy var sums = Buffer(byteCount: budget.blockByteCount)
+  var sums: Buffer { block(2) }
+
+  private var blocks: [Buffer?] = [nil, nil, nil]
+
+  private func block(_ index: Int) -> Buffer {
+    if let buffer = blocks[index] { return buffer }
+    let buffer = Buffer(byteCount: budget.blockByteCount)
+    blocks[index] = buffer
+    return buffer
+  }
+
   /// Packed rows of left factors, several updates' at once; see `leftSlots`.
   private(set) lazy var left = Buffer(byteCount: budget.leftByteCount)
   /// A packed piece of a right factor.

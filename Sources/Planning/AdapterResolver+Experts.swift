@@ -177,7 +177,7 @@ extension AdapterResolver {
 
   /// A bare matrix named by `target_parameters`: B·A as for a linear layer.
   private func bareStep(
-    _ module: AdapterModule, _ name: String, _ scale: LoRAConfig.Scale
+    _ module: AdapterModule, _ name: String, _ scale: AdapterConfig.Scale
   ) -> Step {
     Step(target: name) { draft throws(PlanningError) in
       let product = LowRankProduct(a: module.a, b: module.b)
@@ -199,7 +199,7 @@ extension AdapterResolver {
   /// (in, out). Gate comes before up.
   func sliceStep(
     _ module: AdapterModule, _ name: String, expert: Int, part: Place.Part,
-    _ scale: LoRAConfig.Scale
+    _ scale: AdapterConfig.Scale
   ) -> Step {
     Step(target: name) { draft throws(PlanningError) in
       let product = LowRankProduct(a: module.a, b: module.b)

@@ -28,7 +28,7 @@ extension AdapterResolver {
   /// experts share the pair.
   func scale(
     of module: AdapterModule, parameters experts: Int, path: String? = nil
-  ) throws(PlanningError) -> LoRAConfig.Scale {
+  ) throws(PlanningError) -> AdapterConfig.Scale {
     let scale = self.scale(path ?? module.path)
     let found = module.a.shape[0]
     guard found == scale.rank * experts else {
@@ -45,7 +45,7 @@ extension AdapterResolver {
   }
 
   private func weightStep(
-    _ module: AdapterModule, _ name: String, _ scale: LoRAConfig.Scale, isShared: Bool
+    _ module: AdapterModule, _ name: String, _ scale: AdapterConfig.Scale, isShared: Bool
   ) -> Step {
     Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
       draft throws(PlanningError) in
@@ -147,7 +147,7 @@ extension AdapterResolver {
 
   /// bias ← bias + s·b.
   private func biasStep(
-    _ module: AdapterModule, _ bias: AdapterTensor, _ place: Place, _ scale: LoRAConfig.Scale
+    _ module: AdapterModule, _ bias: AdapterTensor, _ place: Place, _ scale: AdapterConfig.Scale
   ) throws(PlanningError) -> Step {
     let weight = place.description
     let name = weight.hasSuffix(".weight") ? weight.dropLast(6) + "bias" : weight + ".bias"

@@ -14,7 +14,7 @@ struct AdapterResolver {
   let tie: EmbeddingTie?
   /// Index of the adapter's first file among the plan's inputs.
   let firstFile: Int
-  let scale: (String) -> LoRAConfig.Scale
+  let scale: (String) -> AdapterConfig.Scale
 
   init(
     _ adapter: Adapter, index: Int, strength: Double, base: BaseModel, tie: EmbeddingTie?,
@@ -50,6 +50,7 @@ struct AdapterResolver {
       steps += try self.steps(for: module, naming, isTied: hasTiedPair)
     }
     for group in stacked { steps += try self.steps(for: group, naming) }
+    for module in adapter.families { steps += try self.steps(for: module, naming) }
     for rows in adapter.tokenRows { steps.append(try step(for: rows, naming)) }
     guard !steps.isEmpty else { throw .nothingToDo(adapter: adapter.path) }
     return (steps, setAside)
@@ -135,6 +136,10 @@ struct AdapterResolver {
           found.append(place.description)
         }
       }
+      for module in adapter.families {
+        guard let place = locate(module.path, naming) else { return nil }
+        found.append(place.description)
+      }
       for whole in adapter.wholeTensors where !whole.isDeclared {
         guard let name = locate(whole, naming) else { return nil }
         found.append(name)
@@ -153,7 +158,8 @@ struct AdapterResolver {
         let index = zip(fit.targets, found).enumerated().first { $0.element.0 != $0.element.1 }!
         throw .ambiguous(
           adapter: adapter.path,
-          module: adapter.modules.dropFirst(index.offset).first?.path ?? found[index.offset],
+          module: (adapter.modules.map(\.path) + adapter.families.map(\.path))
+            .dropFirst(index.offset).first ?? found[index.offset],
           first: index.element.0, second: index.element.1)
       }
       fit = fit ?? (naming, found)
@@ -169,6 +175,7 @@ struct AdapterResolver {
     missing += stacked.filter { group in
       group.parameters.contains { locate(group.path, $0, .identity) == nil }
     }.map(\.path)
+    missing += adapter.families.map(\.path).filter { locate($0, .identity) == nil }
     if missing.isEmpty,
       let whole = adapter.wholeTensors.first(where: {
         !$0.isDeclared && locate($0, .identity) == nil
@@ -179,7 +186,8 @@ struct AdapterResolver {
         wanted: whole.module + "." + whole.parameter)
     }
     missing += adapter.tokenRows.map(\.module).filter { locate($0, .identity) == nil }
-    let total = plain.count + stacked.count + adapter.tokenRows.count
+    let total =
+      plain.count + stacked.count + adapter.families.count + adapter.tokenRows.count
     return .unresolved(
       adapter: adapter.path, modules: Array(missing.prefix(3)), count: missing.count, total: total,
       nearest: nearest(to: missing.first ?? ""))

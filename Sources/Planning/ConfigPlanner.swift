@@ -6,10 +6,10 @@ import Safetensors
 
 struct ConfigPlanner {
   private let base: BaseModel
-  private let adapters: [LoRAConfig]
+  private let adapters: [AdapterConfig]
   private var config: JSON? { base.checkpoint.config }
 
-  init(_ base: BaseModel, _ adapters: [LoRAConfig]) {
+  init(_ base: BaseModel, _ adapters: [AdapterConfig]) {
     self.base = base
     self.adapters = adapters
   }

@@ -4,12 +4,14 @@ extension MergeJob {
   /// The smallest memory limit of a worker that can merge this job.
   ///
   /// Beside the buffers, which are half of the limit at most (`TileBudget`), a worker holds the
-  /// job's recipes, read as `sliceByteCount` bytes of JSON and some three times that as values, and
-  /// for DoRA 16 bytes for each row or column of the tensor at hand. A little of that fits beside
-  /// the smallest buffers.
+  /// job's recipes, read as `sliceByteCount` bytes of JSON and some three times that as values, for
+  /// DoRA 16 bytes for each row or column of the tensor at hand, and for a rule that must see much
+  /// of a weight at once that much of it. A little of that fits beside the smallest buffers.
   package func memoryByteCount(sliceByteCount: Int64) -> Int64 {
-    let norms = recipes.reduce(0) { most, recipe in max(most, recipe.normByteCount) }
-    let extra = 4 * sliceByteCount + norms
+    let own = recipes.reduce(0) { most, recipe in
+      max(most, recipe.normByteCount + recipe.weightByteCount)
+    }
+    let extra = 4 * sliceByteCount + own
     let smallest = TileBudget(memoryByteCount: 0, threads: 1).peakByteCount
     guard extra > Self.byteCountBeside else { return smallest }
     // limit − limit/2 − runtime ≥ extra, in which limit/2 is what the buffers take.
@@ -21,6 +23,17 @@ extension MergeJob {
 }
 
 extension TensorRecipe {
+  /// What rules of other families than LoRA hold: operands and what is made of them in Float64, and
+  /// the elements that must be together: as read and written, in the working type (three blocks),
+  /// in Float64, and once more while a rule works on them.
+  fileprivate var weightByteCount: Int64 {
+    let operands = updates.reduce(Int64(0)) { sum, update in
+      guard case .weight(let rule) = update.rule else { return sum }
+      return rule.operands.reduce(sum) { $0 + 32 * Int64($1.tensor.elementCount) }
+    }
+    return operands + 64 * Int64(elementsTogether)
+  }
+
   fileprivate var normByteCount: Int64 {
     updates.reduce(0) { most, update in
       guard case .dora = update.rule else { return most }

@@ -57,6 +57,11 @@ extension PlanCodec {
     var axis: Rule.Axis?
     var value: TensorBytes?
     var indices: [Int]?
+    var name: String?
+    var operands: [WeightRule.Operand]?
+    var numbers: [(key: String, value: Double)]?
+    var isTransposed: Bool?
+    var rowsTogether: Int?
   }
 
   private static func readUpdate(_ reader: inout JSONReader) throws(PlanError) -> Update {
@@ -78,6 +83,14 @@ extension PlanCodec {
       case "magnitude": members.magnitude = try readTensor(&reader, key)
       case "axis": members.axis = try reader.choice(key)
       case "value": members.value = try readTensor(&reader, key)
+      case "name": members.name = try reader.text()
+      case "operands": members.operands = try readOperands(&reader)
+      case "numbers":
+        var numbers: [(key: String, value: Double)] = []
+        try reader.object { key, r throws(PlanError) in numbers.append((key, try r.double(key))) }
+        members.numbers = numbers
+      case "transposed": members.isTransposed = try reader.flag(key)
+      case "together": members.rowsTogether = try reader.count(key)
       case "indices": members.indices = try readIndices(&reader, key)
       default: throw .unknown(member: key)
       }
@@ -106,7 +119,41 @@ extension PlanCodec {
       .replaceRows(
         try need(members.indices, "indices"), try need(members.value, "value"),
         strength: try need(members.strength, "strength"))
+    case .weight:
+      .weight(
+        WeightRule(
+          name: try need(members.name, "name"), operands: try need(members.operands, "operands"),
+          numbers: try need(members.numbers, "numbers"),
+          isTransposed: try need(members.isTransposed, "transposed"),
+          rowsTogether: members.rowsTogether, strength: try need(members.strength, "strength")))
     }
+  }
+
+  /// `{role: [file, offset, dtype, elements, extents…], …}`.
+  private static func readOperands(
+    _ reader: inout JSONReader
+  ) throws(PlanError) -> [WeightRule.Operand] {
+    var operands: [WeightRule.Operand] = []
+    try reader.object { role, reader throws(PlanError) in
+      let (dtype, numbers) = try readPlace(&reader, role, count: 3, more: true)
+      let shape = Array(numbers.dropFirst(3))
+      var elementCount = 1
+      for extent in shape {
+        let (product, overflow) = elementCount.multipliedReportingOverflow(by: extent)
+        guard !overflow, product <= elementCountMax else {
+          throw .invalid(member: role, found: "\(shape)")
+        }
+        elementCount = product
+      }
+      guard elementCount == numbers[2] else { throw .invalid(member: role, found: "\(shape)") }
+      operands.append(
+        WeightRule.Operand(
+          role: role,
+          tensor: TensorBytes(
+            file: numbers[0], offset: Int64(numbers[1]), dtype: dtype, elementCount: numbers[2]),
+          shape: shape))
+    }
+    return operands
   }
 
   private static func product(of members: UpdateMembers) throws(PlanError) -> LowRank {
@@ -160,9 +207,9 @@ extension PlanCodec {
       columnStride: numbers[3])
   }
 
-  /// A list of `count` numbers with a dtype in the third place.
+  /// A list of `count` numbers, or `more`, with a dtype in the third place.
   private static func readPlace(
-    _ reader: inout JSONReader, _ member: String, count: Int
+    _ reader: inout JSONReader, _ member: String, count: Int, more: Bool = false
   ) throws(PlanError) -> (DType, [Int]) {
     var dtype: DType?
     var numbers: [Int] = []
@@ -175,7 +222,7 @@ extension PlanCodec {
       }
       position += 1
     }
-    guard let dtype, numbers.count == count else {
+    guard let dtype, more ? numbers.count >= count : numbers.count == count else {
       throw .invalid(member: member, found: "a list of \(position) values")
     }
     return (dtype, numbers)
@@ -212,6 +259,11 @@ extension Rule {
     case .replace(let tensor, let strength): self = .replace(moved(tensor), strength: strength)
     case .replaceRows(let rows, let tensor, let strength):
       self = .replaceRows(rows, moved(tensor), strength: strength)
+    case .weight(var rule):
+      for at in rule.operands.indices {
+        rule.operands[at].tensor = moved(rule.operands[at].tensor)
+      }
+      self = .weight(rule)
     }
   }
 }

@@ -60,8 +60,29 @@ extension PlanCodec {
         integers(indices, to: &writer)
         write("value", tensor, files, to: &writer)
         writer.member("strength", number(strength))
+      case .weight(let rule): write(rule, files, to: &writer)
       }
     }
+  }
+
+  private static func write(
+    _ rule: WeightRule, _ files: [Int: Int], to writer: inout JSONWriter
+  ) {
+    writer.member("rule", RuleName.weight.rawValue)
+    writer.member("name", rule.name)
+    writer.key("operands")
+    writer.object { writer in
+      for operand in rule.operands {
+        write(operand.role, operand.tensor, files, to: &writer, shape: operand.shape)
+      }
+    }
+    writer.key("numbers")
+    writer.object { writer in
+      for (key, value) in rule.numbers { writer.member(key, number(value)) }
+    }
+    writer.member("transposed", .bool(rule.isTransposed))
+    if let rows = rule.rowsTogether { writer.member("together", rows) }
+    writer.member("strength", number(rule.strength))
   }
 
   private static func write(
@@ -74,7 +95,8 @@ extension PlanCodec {
   }
 
   private static func write(
-    _ key: String, _ tensor: TensorBytes, _ files: [Int: Int], to writer: inout JSONWriter
+    _ key: String, _ tensor: TensorBytes, _ files: [Int: Int], to writer: inout JSONWriter,
+    shape: [Int] = []
   ) {
     writer.key(key)
     writer.array { writer in
@@ -82,6 +104,7 @@ extension PlanCodec {
       writer.integer(tensor.offset)
       writer.string(tensor.dtype.rawValue)
       writer.integer(tensor.elementCount)
+      for extent in shape { writer.integer(extent) }
     }
   }
 
@@ -110,7 +133,7 @@ extension PlanCodec {
   }
 
   /// How the text names the cases of `Rule`.
-  enum RuleName: String { case lowRank, dora, add, replace, replaceRows }
+  enum RuleName: String { case lowRank, dora, add, replace, replaceRows, weight }
 }
 
 extension TensorRecipe {
@@ -127,6 +150,7 @@ extension Rule {
       [product.left.file, product.right.file, magnitude.file]
     case .add(let tensor, _), .replace(let tensor, _), .replaceRows(_, let tensor, _):
       [tensor.file]
+    case .weight(let rule): rule.operands.map(\.tensor.file)
     }
   }
 }

@@ -40,7 +40,7 @@ package enum Planner {
       basePath: checkpoint.path, options: options, inputs: inputs,
       adapters: adapters.map { entry in
         PlannedAdapter(
-          path: entry.adapter.path, strength: entry.strength, kind: "LORA",
+          path: entry.adapter.path, strength: entry.strength, kind: entry.adapter.config.kind,
           configDigest: Digest.xxh3(entry.adapter.folder.configBytes).description)
       },
       jobs: jobs, hasIndex: jobs.count > 1 || jobs[0].shardName != "model.safetensors",

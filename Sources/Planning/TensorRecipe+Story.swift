@@ -49,6 +49,7 @@ extension Rule {
     case .replace(_, let strength): "replace" + Self.words(strength)
     case .replaceRows(let rows, _, let strength):
       "replace \(rows.count) rows" + Self.words(strength)
+    case .weight(let rule): rule.name + Self.words(rule.strength)
     }
   }
 

@@ -94,6 +94,9 @@ package enum Rule: Equatable, Sendable {
   /// The same for whole rows: row `rows[j]` of w takes row j of v.
   case replaceRows([Int], TensorBytes, strength: Double)
 
+  /// What another family than LoRA does to the whole tensor.
+  case weight(WeightRule)
+
   package enum Axis: String, Sendable { case row, column }
 }
 

@@ -46,6 +46,16 @@ package struct TileBudget: Equatable, Sendable {
     lineByteCount = part(64, most: 64 << 10)
   }
 
+  /// The same with room for so many elements of one tensor in a tile and in a block.
+  package func holding(
+    elementCount: Int, elementByteCount: Int, numberByteCount: Int
+  ) -> TileBudget {
+    var budget = self
+    budget.tileByteCount = max(tileByteCount, elementCount * elementByteCount)
+    budget.blockByteCount = max(blockByteCount, elementCount * numberByteCount)
+    return budget
+  }
+
   /// Elements of a tile of two-byte elements, the common case.
   package var tileElementCount: Int { tileByteCount / 2 }
 

@@ -40,8 +40,8 @@ extension FuzzTarget {
       "base.éa_b.0", "a\nb", "",
     ]
     return FuzzTarget("adapter-config", seeds) { bytes in
-      let config: LoRAConfig
-      do throws(AdapterError) { config = try LoRAConfig(parsing: bytes, path: "PATH") } catch {
+      let config: AdapterConfig
+      do throws(AdapterError) { config = try AdapterConfig(parsing: bytes, path: "PATH") } catch {
         return .refused(error.sentence)
       }
       let scale = config.scales()

@@ -28,6 +28,7 @@ enum Reference {
     var w: [T] = numbers(recipe.source, files)
     for update in recipe.updates {
       switch update.rule {
+      case .weight: fatalError("rules of other families are compared with their own libraries")
       case .lowRank(let product):
         eachElement(update.window, recipe.columns) { i, j, n in
           w[n] = w[n] + stored(T(product.scale) * sum(product, i, j, files))

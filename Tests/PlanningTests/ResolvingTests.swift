@@ -164,7 +164,7 @@ func `half a pair is refused`(has: String, lacks: String, shape: [Int]) throws {
   try model.add(TinyModel.pair(q, out: 6, in: 4) + [(q + ".lora_diag", .f32, [2])])
   #expect(
     model.refusal()
-      == #"adapter1: tensor "base_model.model.\#(q).lora_diag" is no part of a LoRA adapter that is known here; nothing was merged, because leaving it out would change the result"#
+      == #"adapter1: tensor "base_model.model.\#(q).lora_diag" is no part of its kind of adapter that is known here; nothing was merged, because leaving it out would change the result"#
   )
   let plain = try TinyModel(llama)
   try plain.add(TinyModel.pair(q, out: 6, in: 4), prefixed: false)

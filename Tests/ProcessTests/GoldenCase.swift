@@ -26,16 +26,27 @@ struct GoldenCase: CustomTestStringConvertible {
 
   /// All folders, each with the strictest bound that holds, as measured.
   static let all: [GoldenCase] = [
+    .init("adalora", .apart(1.2e-7)),
     .init("bert-cls"),
     .init("bias-all"),
     .init("bias-lora-only"),
+    .init("boft", .apart(2.7e-7)),
     .init("conv2d", .apart(3e-8)),  // 21 of 6268 elements differ
     .init("conv2d-dora", .apart(1.5e-7)),  // a fifth, by the norms' order of summing
     .init("dora"),
     .init("dora-f32", .apart(2.3e-7)),  // likewise; in 16 bits nothing of it is left
     .init("embedding"),
     .init("embedding-lm-head"),
+    .init("fourierft", .apart(2.2e-7)),
     .init("gpt2-conv1d"),
+    .init("hra", .apart(4e-7)),
+    .init("ia3"),
+    .init("ia3-bf16"),
+    .init("ln-tuning"),
+    .init("loha", .apart(1.6e-5)),  // two elements, by a rounding
+    .init("loha-conv", .apart(5.8e-8)),
+    .init("lokr", .apart(1e-8)),
+    .init("lokr-both", .apart(5.6e-6)),  // one element
     .init("lora-attention-only"),
     .init("lora-bf16"),
     .init("lora-bf16-adapter-bf16"),
@@ -48,6 +59,8 @@ struct GoldenCase: CustomTestStringConvertible {
     .init("lora-some-layers"),
     .init("mixtral-experts"),
     .init("modules-to-save"),
+    .init("oft", .apart(3.2e-7)),
+    .init("oft-neumann", .apart(2.6e-7)),
     .init("qwen3moe-attention"),
     .init("qwen3moe-experts"),
     .init("rank-alpha-pattern"),
@@ -58,6 +71,7 @@ struct GoldenCase: CustomTestStringConvertible {
     .init("trainable-tokens"),
     .init("trainable-tokens-tied"),
     .init("two-adapters"),
+    .init("vera", .apart(1.4e-7)),
   ]
 
   static let root = URL(filePath: #filePath).deletingLastPathComponent()

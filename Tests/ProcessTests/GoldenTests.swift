@@ -10,7 +10,7 @@ struct GoldenTests {
   @Test func `the table holds every folder of the fixtures`() throws {
     let folders = try FileManager.default.contentsOfDirectory(atPath: GoldenCase.root)
     #expect(GoldenCase.all.map(\.name) == folders.sorted())
-    #expect(folders.count == 32)
+    #expect(folders.count == 46)
   }
 
   @Test(arguments: GoldenCase.all)

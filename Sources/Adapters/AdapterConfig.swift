@@ -1,12 +1,18 @@
-// adapter_config.json of the LoRA family, read with suspicion: a key that is switched on and not
-// known to be harmless stops the merge, because it may change what the adapter computes.
+// adapter_config.json, read with suspicion: a key that is switched on and not known to be harmless
+// stops the merge, because it may change what the adapter computes.
 //
 //   {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "use_rslora": false, "rank_pattern": {}, …}
 import OrderedJSON
 
 /// What of the config a merge depends on.
-package struct LoRAConfig: Sendable {
+package struct AdapterConfig: Sendable {
   package let path: String
+  /// `LORA`, `LOHA`, …: what PEFT calls the method.
+  package let kind: String
+  /// How the method is read; nil for LoRA, which has a reader of its own.
+  let family: Family?
+  let members: MemberReader
+  /// Of a family without a rank: 1, and an alpha that makes every scale 1.
   package let rank: Int
   package let alpha: Double
   package let usesRankStabilisation: Bool
@@ -24,6 +30,8 @@ package struct LoRAConfig: Sendable {
   package let peftVersion: String?
   /// Columns of a packed expert factor B lie expert by expert instead of rank by rank.
   package let groupsExpertColumns: Bool
+  /// What the config calls alpha.
+  let alphaKey: String
   let rankPattern: [(key: String, value: Int)]
   let alphaPattern: [(key: String, value: Double)]
 
@@ -40,7 +48,7 @@ package struct LoRAConfig: Sendable {
   }
 }
 
-extension LoRAConfig {
+extension AdapterConfig {
   /// Reads the config; refuses other families and switches that are not known to be harmless.
   package init(parsing bytes: [UInt8], path: String) throws(AdapterError) {
     let json: JSON
@@ -52,15 +60,26 @@ extension LoRAConfig {
     guard let kind = try reader.text("peft_type") else {
       throw .badMember(path: path, key: "peft_type", expected: "a text such as \"LORA\"")
     }
-    guard kind.uppercased() == "LORA" else { throw .family(path: path, kind: kind) }
-    try ConfigSwitches.check(json, path: path)
-
     self.path = path
-    guard let rank = try reader.int("r"), rank > 0 else {
+    self.kind = kind.uppercased()
+    members = reader
+    if self.kind == "LORA" {
+      family = Family.variant(of: json)
+      alphaKey = "lora_alpha"
+    } else {
+      let found = try Family.named(self.kind, path: path)
+      family = found
+      alphaKey = found.alphaKey
+    }
+    try ConfigSwitches.check(json, family, path: path)
+    let hasScale = family?.alphaKey.isEmpty != true
+    let rank = hasScale ? try reader.int("r") : 1
+    guard let rank, rank > 0 else {
       throw .badMember(path: path, key: "r", expected: "a whole number above 0")
     }
-    guard let alpha = try reader.double("lora_alpha"), alpha.isFinite else {
-      throw .badMember(path: path, key: "lora_alpha", expected: "a number")
+    let alpha = hasScale ? try reader.double(alphaKey) : 1
+    guard let alpha, alpha.isFinite else {
+      throw .badMember(path: path, key: alphaKey, expected: "a number")
     }
     self.rank = rank
     self.alpha = alpha
@@ -77,16 +96,17 @@ extension LoRAConfig {
     if ["SEQ_CLS", "TOKEN_CLS"].contains(taskType) { saved += ["classifier", "score"] }
     if taskType == "QUESTION_ANS" { saved.append("qa_outputs") }
     modulesToSave = saved
-    tokenRows = try reader.tokenRows("trainable_token_indices")
+    tokenRows = try reader.tokenRows(family?.tokenRowsKey ?? "trainable_token_indices")
     groupsExpertColumns = try reader.text("lora_B_layout") == "grouped_by_expert"
-    rankPattern = try reader.numbers("rank_pattern").map { (key, value) throws(AdapterError) in
+    rankPattern = try (hasScale ? reader.numbers("rank_pattern") : []).map {
+      (key, value) throws(AdapterError) in
       guard let rank = Int(exactly: value), rank > 0 else {
         throw .badMember(
           path: path, key: "rank_pattern", expected: "patterns with whole numbers above 0")
       }
       return (key, rank)
     }
-    alphaPattern = try reader.numbers("alpha_pattern")
+    alphaPattern = try hasScale ? reader.numbers("alpha_pattern") : []
     for (key, _) in rankPattern.map({ ($0.key, 0.0) }) + alphaPattern
     where NamePattern(key) == nil { throw .pattern(path: path, key: key) }
   }
@@ -107,89 +127,11 @@ extension LoRAConfig {
       let alpha = alphaHit?.1 ?? self.alpha
       let root = self.usesRankStabilisation ? Double(rank).squareRoot() : Double(rank)
       let rankOrigin = rankHit.map { "rank_pattern \"\($0.0.key)\"" } ?? "r"
-      let alphaOrigin = alphaHit.map { "alpha_pattern \"\($0.0.key)\"" } ?? "lora_alpha"
+      let alphaOrigin = alphaHit.map { "alpha_pattern \"\($0.0.key)\"" } ?? self.alphaKey
       let divisor = self.usesRankStabilisation ? "√\(rank)" : "\(rank)"
       return Scale(
         rank: rank, alpha: alpha, value: alpha / root,
         origin: "\(alphaOrigin) \(alpha) / \(rankOrigin) \(divisor)", rankOrigin: rankOrigin)
     }
-  }
-}
-
-/// Typed looks into the config; a member of the wrong kind is refused by name.
-private struct MemberReader {
-  let path: String
-  let json: JSON
-
-  func member(_ key: String) -> JSON? {
-    guard let value = json[key], value != .null else { return nil }
-    return value
-  }
-
-  func wrong(_ key: String, _ expected: String) -> AdapterError {
-    .badMember(path: path, key: key, expected: expected)
-  }
-
-  func text(_ key: String) throws(AdapterError) -> String? {
-    guard let value = member(key) else { return nil }
-    guard let text = value.text else { throw wrong(key, "a text") }
-    return text
-  }
-
-  func int(_ key: String) throws(AdapterError) -> Int? {
-    guard let value = member(key) else { return nil }
-    guard let number = value.int else { throw wrong(key, "a whole number") }
-    return number
-  }
-
-  func double(_ key: String) throws(AdapterError) -> Double? {
-    guard let value = member(key) else { return nil }
-    guard let number = value.double else { throw wrong(key, "a number") }
-    return number
-  }
-
-  func bool(_ key: String) throws(AdapterError) -> Bool {
-    guard let value = member(key) else { return false }
-    guard let flag = value.bool else { throw wrong(key, "true or false") }
-    return flag
-  }
-
-  func texts(_ key: String) throws(AdapterError) -> [String] {
-    guard let value = member(key) else { return [] }
-    if let text = value.text { return [text] }
-    guard let elements = value.elements else { throw wrong(key, "a list of texts") }
-    return try elements.map { element throws(AdapterError) in
-      guard let text = element.text else { throw wrong(key, "a list of texts") }
-      return text
-    }
-  }
-
-  func numbers(_ key: String) throws(AdapterError) -> [(key: String, value: Double)] {
-    guard let value = member(key) else { return [] }
-    guard let members = value.members else { throw wrong(key, "an object of numbers") }
-    return try members.map { member throws(AdapterError) in
-      guard let number = member.value.double, number.isFinite else {
-        throw wrong(key, "an object of numbers")
-      }
-      return (member.key, number)
-    }
-  }
-
-  /// A list of rows for the input embedding, or an object of module name → list.
-  func tokenRows(_ key: String) throws(AdapterError) -> [(module: String?, rows: [Int])] {
-    func rows(_ value: JSON) throws(AdapterError) -> [Int] {
-      guard let elements = value.elements else { throw wrong(key, "lists of token numbers") }
-      return try elements.map { element throws(AdapterError) in
-        guard let row = element.int, row >= 0 else { throw wrong(key, "lists of token numbers") }
-        return row
-      }
-    }
-    guard let value = member(key) else { return [] }
-    if let members = value.members {
-      return try members.map { member throws(AdapterError) in
-        (member.key, try rows(member.value))
-      }
-    }
-    return [(nil, try rows(value))]
   }
 }

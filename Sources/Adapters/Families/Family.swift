@@ -1,0 +1,213 @@
+// A kind of adapter beside LoRA: the names in its files, the keys of its config, and how a module's
+// tensors become updates of its weight. Each kind is one file in this folder and one line in `all`;
+// the mathematics is the rule of the same name in `Merging/Families`.
+import OrderedJSON
+import Safetensors
+
+/// How one kind of adapter is read.
+struct Family: Sendable {
+  /// PEFT's `peft_type`.
+  let kind: String
+  /// What follows a module's path in a tensor's name: `hada_w1_a`, `oft_R.weight`. A `*` stands for
+  /// one segment, a number.
+  var leaves: [String] = []
+  /// Tensors of the whole adapter, without the leading `base_model.`; a `*` as above.
+  var shared: [String] = []
+  /// Config keys that it reads, or that change nothing in it.
+  var keys: Set<String> = []
+  /// What the config calls alpha, for kinds that have a rank, an alpha and patterns as LoRA has;
+  /// empty for the others.
+  var alphaKey = ""
+  /// The config key that lists trained rows, for the one kind that is about them.
+  var tokenRowsKey: String?
+  /// The updates of one module. Shapes among its own tensors are checked here; that they fit the
+  /// weight is said by `WeightUpdate.fits`.
+  var updates: @Sendable (FamilyModule) throws(AdapterError) -> [WeightUpdate] = { _ in [] }
+}
+
+/// A module's tensors and what its family needs besides.
+struct FamilyModule {
+  var path: String
+  var config: AdapterConfig
+  /// By leaf.
+  var tensors: [String: AdapterTensor]
+  var shared: [String: AdapterTensor]
+
+  /// The config's members.
+  var members: MemberReader { config.members }
+
+  /// A tensor that must be there.
+  func tensor(_ leaf: String) throws(AdapterError) -> AdapterTensor {
+    if let tensor = tensors[leaf] ?? shared[leaf] { return tensor }
+    throw .incomplete(
+      path: config.path, module: path, has: tensors.keys.sorted().first ?? "no tensor", lacks: leaf)
+  }
+
+  /// A tensor that must be there, of so many dimensions.
+  func tensor(_ leaf: String, dimensions: Int) throws(AdapterError) -> AdapterTensor {
+    let tensor = try tensor(leaf)
+    guard tensor.shape.count == dimensions else {
+      throw wrong(tensor, "\(dimensions) dimensions")
+    }
+    return tensor
+  }
+
+  func wrong(_ tensor: AdapterTensor, _ expected: String) -> AdapterError {
+    .shape(path: config.path, tensor: tensor.name, expected: expected, found: tensor.shape)
+  }
+
+  /// Refuses a tensor of another shape.
+  func check(_ tensor: AdapterTensor, _ shape: [Int]) throws(AdapterError) {
+    guard tensor.shape == shape else { throw wrong(tensor, "\(shape)") }
+  }
+
+  /// A member that may be absent.
+  func flag(_ key: String, _ otherwise: Bool = false) throws(AdapterError) -> Bool {
+    members.member(key) == nil ? otherwise : try members.bool(key)
+  }
+
+  func number(_ key: String, _ otherwise: Double) throws(AdapterError) -> Double {
+    try members.double(key) ?? otherwise
+  }
+
+  func int(_ key: String, _ otherwise: Int) throws(AdapterError) -> Int {
+    try members.int(key) ?? otherwise
+  }
+
+  /// A member that must be one of these texts.
+  func choice(
+    _ key: String, _ otherwise: String, of all: [String]
+  ) throws(AdapterError) -> String {
+    let text = try members.text(key) ?? otherwise
+    guard all.contains(text) else {
+      throw .badMember(path: config.path, key: key, expected: "one of \(all)")
+    }
+    return text
+  }
+
+  /// alpha / r of this module, by the config's patterns.
+  var scale: AdapterConfig.Scale { config.scales()(path) }
+}
+
+/// What a weight is, seen as its module sees it: out × everything that goes in.
+package struct WeightShape: Equatable, Sendable {
+  package var rows: Int
+  package var columns: Int
+  /// Extents of a convolution's kernel; empty for matrices.
+  package var kernel: [Int]
+
+  package init(rows: Int, columns: Int, kernel: [Int] = []) {
+    self.rows = rows
+    self.columns = columns
+    self.kernel = kernel
+  }
+}
+
+/// What is done to one parameter of a module, by a rule of `Merging/Families`.
+package struct WeightUpdate: Sendable {
+  package enum Target: String, Sendable { case weight, bias }
+
+  /// The rule's name.
+  package var rule: String
+  package var target = Target.weight
+  /// The base must have the parameter; else an update of a bias that is not there is none.
+  package var needsTarget = false
+  /// The weight is an embedding's table: stored as the module sees it, rows are tokens.
+  package var isEmbedding = false
+  /// The adapter's tensors by the names that the rule knows.
+  package var operands: [(role: String, tensor: AdapterTensor)]
+  /// Numbers by the names that the rule knows.
+  package var numbers: [String: Double] = [:]
+  /// Rows that the rule must see together; nil for all of them.
+  package var rowsTogether: Int? = 1
+  /// How it came about, for people.
+  package var origin: String
+  /// What the operands ask of the weight, for a refusal.
+  package var expected: String
+  /// Whether they fit a weight.
+  package var fits: @Sendable (WeightShape) -> Bool
+
+  init(
+    _ rule: String, _ operands: [(role: String, tensor: AdapterTensor)],
+    numbers: [String: Double] = [:], origin: String, expected: String,
+    fits: @escaping @Sendable (WeightShape) -> Bool
+  ) {
+    self.rule = rule
+    self.operands = operands
+    self.numbers = numbers
+    self.origin = origin
+    self.expected = expected
+    self.fits = fits
+  }
+}
+
+extension Family {
+  /// Every kind that is merged, beside LoRA.
+  static let all: [Family] = [
+    adaLoRA, beft, boft, bone, c3a, deft, delora, fourierFT, glora, gralora, hira, hra, ia3,
+    lnTuning, loHa, loKr, miss, oft, osf, peanut, pvera, randlora, road, shira, supertuning,
+    tinylora, trainableTokens, unilora, vblora, vera, waveft,
+  ]
+
+  /// The family of this name; a refusal says why there is none.
+  static func named(_ kind: String, path: String) throws(AdapterError) -> Family {
+    guard let family = all.first(where: { $0.kind == kind }) else {
+      throw .family(path: path, kind: kind)
+    }
+    return family
+  }
+
+  /// True for what a file of any family may bring beside the family's own tensors.
+  func takesOnly(_ leaf: TensorKey.Leaf) -> Bool {
+    switch leaf {
+    case .whole, .wholeCopy, .original, .tokenRows: true
+    case .loraA, .loraB, .loraBias, .embeddingA, .embeddingB, .magnitude: false
+    }
+  }
+
+  /// What a tensor's name is to this family, after the wrappers are gone.
+  enum Part: Equatable {
+    case module(String, leaf: String, depth: Int)
+    case shared(String)
+  }
+
+  /// Nil where the name is none of this family's own.
+  func part(_ name: String) -> Part? {
+    var segments = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    segments.removeAll { $0 == "_orig_mod" || $0 == "_fsdp_wrapped_module" }
+    if segments.first == "module" { segments.removeFirst() }
+    guard segments.first == "base_model" else { return nil }
+    if let name = Self.match(Array(segments.dropFirst()), shared, anchored: true) {
+      return .shared(name.leaf)
+    }
+    while segments.starts(with: ["base_model", "model"]) { segments.removeFirst(2) }
+    guard let found = Self.match(segments, leaves, anchored: false) else { return nil }
+    var module = segments.dropLast(found.taken)
+    var depth = 0
+    while module.last == "base_layer" {
+      module.removeLast()
+      depth += 1
+    }
+    guard !module.isEmpty else { return nil }
+    return .module(module.joined(separator: "."), leaf: found.leaf, depth: depth)
+  }
+
+  /// Finds a pattern at the end of a name, with the adapter's own name allowed after its first
+  /// segment (`ia3_l.default`) or, where one is left out, none.
+  private static func match(
+    _ segments: [String], _ patterns: [String], anchored: Bool
+  ) -> (leaf: String, taken: Int)? {
+    for pattern in patterns {
+      let parts = pattern.split(separator: ".").map(String.init)
+      for extra in 0...1 {
+        let taken = parts.count + extra
+        guard anchored ? segments.count == taken : segments.count > taken else { continue }
+        var tail = Array(segments.suffix(taken))
+        if extra == 1 { tail.remove(at: 1) }
+        let fits = zip(tail, parts).allSatisfy { $0 == $1 || ($1 == "*" && Int($0) != nil) }
+        if fits { return (tail.joined(separator: "."), taken) }
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,87 @@
+// Steps for modules of families other than LoRA: the reader's updates laid on their weights.
+import Adapters
+import Safetensors
+
+extension AdapterResolver {
+  /// The steps of one module. A bias that the base lacks is no step: there is nothing to change.
+  func steps(for module: FamilyUpdates, _ naming: Naming) throws(PlanningError) -> [Step] {
+    guard let place = locate(module.path, naming) else { return [] }
+    guard case .tensor(let weight) = place else {
+      throw .unresolved(
+        adapter: adapter.path, modules: [module.path], count: 1, total: 1, nearest: [])
+    }
+    var steps: [Step] = []
+    for update in module.updates {
+      switch update.target {
+      case .weight: steps.append(step(update, module.path, on: weight))
+      case .bias:
+        let name =
+          weight.hasSuffix(".weight") ? weight.dropLast(6) + "bias" : weight + ".bias"
+        if base.tensor(name) != nil {
+          steps.append(step(update, module.path, on: name))
+        } else if update.needsTarget {
+          throw .missingBias(adapter: adapter.path, module: module.path, wanted: name)
+        }
+      }
+    }
+    return steps
+  }
+
+  private func step(_ update: WeightUpdate, _ module: String, on name: String) -> Step {
+    Step(target: name, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
+      let isTransposed = try self.isTransposed(update, module, draft)
+      if draft.shape.count > 2 { draft.columns = draft.elementCount / max(1, draft.shape[0]) }
+      let operands = update.operands.map { role, tensor in
+        WeightRule.Operand(role: role, tensor: self.bytes(tensor), shape: tensor.shape)
+      }
+      try draft.append(
+        Update(
+          window: draft.wholeWindow,
+          rule: .weight(
+            WeightRule(
+              name: update.rule, operands: operands,
+              numbers: update.numbers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+              isTransposed: isTransposed, rowsTogether: update.rowsTogether,
+              strength: self.strength)),
+          adapter: self.index, tensorNames: update.operands.map(\.tensor.name),
+          origin: update.origin), by: self.adapter.path)
+    }
+  }
+
+  /// Whether the base stores the weight as (in, out). Shapes decide, then the base's kind.
+  private func isTransposed(
+    _ update: WeightUpdate, _ module: String, _ draft: TensorDraft
+  ) throws(PlanningError) -> Bool {
+    let shape = draft.shape
+    let plain = WeightShape(
+      rows: shape.first ?? 1, columns: shape.dropFirst().reduce(1, *),
+      kernel: Array(shape.dropFirst(2)))
+    let fits = update.fits(plain)
+    guard shape.count == 2, !update.isEmbedding else {
+      if fits { return false }
+      throw misfit(update, draft)
+    }
+    let fitsTransposed = update.fits(WeightShape(rows: shape[1], columns: shape[0]))
+    switch (fits, fitsTransposed) {
+    case (false, false): throw misfit(update, draft)
+    case (true, false): return false
+    case (false, true):
+      guard base.modelType == nil || base.isTransposedLinear(module) else {
+        throw misfit(update, draft)
+      }
+      return true
+    case (true, true):
+      if base.modelType != nil { return base.isTransposedLinear(module) }
+      guard !adapter.config.fanInFanOut else {
+        throw .undecidedOrientation(adapter: adapter.path, module: module, target: draft.name)
+      }
+      return false
+    }
+  }
+
+  private func misfit(_ update: WeightUpdate, _ draft: TensorDraft) -> PlanningError {
+    .shape(
+      adapter: adapter.path, tensor: update.operands.first?.tensor.name ?? update.rule,
+      target: draft.name, expected: draft.shape, found: "a weight of \(update.expected)")
+  }
+}
