@@ -27,6 +27,11 @@ package struct AdapterModule: Equatable, Sendable {
   package var b: AdapterTensor
   package var bias: AdapterTensor?
   package var magnitude: AdapterTensor?
+  /// What the config calls the module that has its rank and alpha.
+  package var scalePath: String
+  /// How often its update is added: twice for `out_proj` of multi-head attention, which PEFT up to
+  /// 0.21 does in training too.
+  package var repeats = 1
 }
 
 /// A whole parameter that takes the base's place.

@@ -10,6 +10,7 @@ struct AdapterSorter {
 
   private struct Group {
     var parts: [String: AdapterTensor] = [:]
+    var isBelowAttention = false
   }
 
   let path: String
@@ -36,7 +37,7 @@ struct AdapterSorter {
     guard let key = TensorKey(tensor.name), config.family?.takesOnly(key.leaf) != false else {
       throw .unknownTensor(path: path, tensor: tensor.name)
     }
-    if key.leaf != .original { try check(tensor) }
+    if key.leaf != .original, key.leaf != .helper { try check(tensor) }
     switch key.leaf {
     case .loraA: try put(tensor, "lora_A", key)
     case .loraB: try put(tensor, "lora_B", key)
@@ -57,6 +58,7 @@ struct AdapterSorter {
       copies.append((key.module + "." + parameter, whole(key, parameter, tensor)))
     case .original:
       setAside.append("\(tensor.name): the module as it was before training")
+    case .helper: setAside.append("\(tensor.name): for training alone")
     }
   }
 
@@ -72,9 +74,14 @@ struct AdapterSorter {
     var modules: [AdapterModule] = []
     for slot in order { modules.append(try module(slot)) }
     var families: [FamilyUpdates] = []
+    if let lacking = config.family?.lacking, familyOrder.isEmpty, !shared.isEmpty {
+      throw .switchedOn(
+        path: config.path, key: lacking.key, value: lacking.value, reason: lacking.reason)
+    }
     for path in familyOrder {
       let module = FamilyModule(
-        path: path, config: config, tensors: self.families[path]!, shared: shared)
+        path: path, config: config, tensors: self.families[path]!, shared: shared,
+        siblings: familyOrder.count)
       families.append(FamilyUpdates(path: path, updates: try config.family!.updates(module)))
     }
     try checkShared(families)
@@ -101,6 +108,10 @@ struct AdapterSorter {
   ) throws(AdapterError) {
     guard !tensor.shape.contains(0) else { throw .emptyTensor(path: path, tensor: tensor.name) }
     let earlier: AdapterTensor?
+    if case .module(_, let leaf, _) = part, config.family!.spare.contains(leaf) {
+      setAside.append("\(tensor.name): said elsewhere in the file")
+      return
+    }
     switch part {
     case .shared(let name): earlier = shared.updateValue(tensor, forKey: name)
     case .module(let module, let leaf, _):
@@ -138,6 +149,7 @@ struct AdapterSorter {
       throw .twice(path: path, first: other.name, second: tensor.name)
     }
     groups[slot]!.parts[part] = tensor
+    groups[slot]!.isBelowAttention = key.isBelowAttention
   }
 
   private func module(_ slot: Slot) throws(AdapterError) -> AdapterModule {
@@ -159,6 +171,7 @@ struct AdapterSorter {
         found: tensor.shape)
     }
     let magnitude = parts["lora_magnitude_vector"]
+    let isBelow = groups[slot]!.isBelowAttention
     if config.usesDoRA, magnitude == nil {
       throw lacking("lora_A", "lora_magnitude_vector (use_dora is true)")
     }
@@ -169,7 +182,9 @@ struct AdapterSorter {
     }
     return AdapterModule(
       path: slot.module, depth: slot.depth, isEmbedding: isEmbedding, a: a, b: b,
-      bias: parts["lora_B.bias"], magnitude: magnitude)
+      bias: parts["lora_B.bias"], magnitude: magnitude,
+      scalePath: isBelow ? String(slot.module.dropLast(".out_proj".count)) : slot.module,
+      repeats: isBelow && config.isBefore(0, 22) ? 2 : 1)
   }
 
   /// Token rows with the indices that the config lists for their module.

@@ -17,11 +17,15 @@ struct TensorKey: Equatable {
     case wholeCopy(String)
     /// The module as it was before training: never merged.
     case original
+    /// What training alone needs: never merged.
+    case helper
   }
 
   /// Path of the module inside the model, wrappers and `base_layer` removed.
   var module: String
   var leaf: Leaf
+  /// It belongs to `out_proj` of a wrapped multi-head attention.
+  var isBelowAttention = false
   /// How many wrappers (`base_layer`) stand between the module and the leaf.
   var depth: Int
 
@@ -40,6 +44,11 @@ struct TensorKey: Equatable {
     while segments.last == "base_layer" {
       segments.removeLast()
       depth += 1
+    }
+    // The output projection of a wrapped multi-head attention.
+    if segments.suffix(2) == ["base_layer", "out_proj"] {
+      segments.remove(at: segments.count - 2)
+      isBelowAttention = true
     }
     guard !segments.isEmpty, !segments.contains("base_layer") else { return nil }
     self.module = segments.joined(separator: ".")
@@ -67,6 +76,8 @@ struct TensorKey: Equatable {
       case "modules_to_save" where !rest.isEmpty: return (.wholeCopy(rest.last!), taken)
       case "ln_tuning_layers" where !rest.isEmpty: return (.whole(rest.last!), taken)
       case "original_module": return (.original, taken)
+      case "lora_velora_embed": return (.helper, taken)
+      case "lora_monteclora_sampler": return (.helper, taken)
       default: continue
       }
     }

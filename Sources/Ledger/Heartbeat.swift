@@ -14,6 +14,10 @@ struct Heartbeat: Equatable {
   /// It holds the folder's lock: who is of its machine and can take that knows it dead.
   var isLocked: Bool
 
+  /// Beats are written over each other; always as long as this, so that a full disk, which takes no
+  /// byte more, lets them through.
+  private static let byteCount = 512
+
   func encode() -> [UInt8] {
     var writer = JSONWriter(indent: nil)
     writer.object { writer in
@@ -23,7 +27,9 @@ struct Heartbeat: Equatable {
       writer.member("processID", processID)
       writer.member("locked", .bool(isLocked))
     }
-    return writer.bytes + [UInt8(ascii: "\n")]
+    let fill = max(0, Self.byteCount - 1 - writer.bytes.count)
+    return writer.bytes + Array(repeating: UInt8(ascii: " "), count: fill)
+      + [UInt8(ascii: "\n")]
   }
 
   /// What a beat's file says; nil where it is torn or from another version.

@@ -22,8 +22,8 @@ extension TensorMerge {
         shapes[operand.role] = operand.shape
       }
       let operands = RuleOperands(
-        rows: rows, columns: columns, isTransposed: rule.isTransposed, shapes: shapes, values: values,
-        numbers: Dictionary(rule.numbers.map { ($0.key, $0.value) }) { $1 })
+        rows: rows, columns: columns, isTransposed: rule.isTransposed, shapes: shapes,
+        values: values, numbers: Dictionary(rule.numbers.map { ($0.key, $0.value) }) { $1 })
       guard let ready = type.init(operands) else {
         throw .unfitRecipe(tensor: recipe.name, .operand)
       }

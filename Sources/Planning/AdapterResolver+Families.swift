@@ -1,10 +1,13 @@
 // Steps for modules of families other than LoRA: the reader's updates laid on their weights.
 import Adapters
+import Checkpoints
 import Safetensors
 
 extension AdapterResolver {
   /// The steps of one module. A bias that the base lacks is no step: there is nothing to change.
-  func steps(for module: FamilyUpdates, _ naming: Naming) throws(PlanningError) -> [Step] {
+  func steps(
+    for module: FamilyUpdates, _ naming: Naming, largest: WeightShape
+  ) throws(PlanningError) -> [Step] {
     guard let place = locate(module.path, naming) else { return [] }
     guard case .tensor(let weight) = place else {
       throw .unresolved(
@@ -13,12 +16,14 @@ extension AdapterResolver {
     var steps: [Step] = []
     for update in module.updates {
       switch update.target {
-      case .weight: steps.append(step(update, module.path, on: weight))
+      case .weight: steps.append(step(update, module.path, on: weight, largest))
       case .bias:
         let name =
           weight.hasSuffix(".weight") ? weight.dropLast(6) + "bias" : weight + ".bias"
         if base.tensor(name) != nil {
-          steps.append(step(update, module.path, on: name))
+          steps.append(
+            step(
+              update, module.path, on: name, largest, beside: update.readsWeight ? weight : nil))
         } else if update.needsTarget {
           throw .missingBias(adapter: adapter.path, module: module.path, wanted: name)
         }
@@ -27,12 +32,24 @@ extension AdapterResolver {
     return steps
   }
 
-  private func step(_ update: WeightUpdate, _ module: String, on name: String) -> Step {
+  /// `beside` is the weight that an update of a bias reads, as the base has it.
+  private func step(
+    _ update: WeightUpdate, _ module: String, on name: String, _ largest: WeightShape,
+    beside weight: String? = nil
+  ) -> Step {
     Step(target: name, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
       let isTransposed = try self.isTransposed(update, module, draft)
       if draft.shape.count > 2 { draft.columns = draft.elementCount / max(1, draft.shape[0]) }
-      let operands = update.operands.map { role, tensor in
+      var operands = update.operands.map { role, tensor in
         WeightRule.Operand(role: role, tensor: self.bytes(tensor), shape: tensor.shape)
+      }
+      if let weight, let tensor = self.base.tensor(weight) {
+        operands.append(
+          WeightRule.Operand(
+            role: self.base.isTransposedLinear(module) ? "transposedWeight" : "weight",
+            tensor: TensorBytes(
+              file: tensor.shard, offset: tensor.fileOffset, dtype: tensor.dtype,
+              elementCount: tensor.shape.reduce(1, *)), shape: tensor.shape))
       }
       try draft.append(
         Update(
@@ -40,12 +57,41 @@ extension AdapterResolver {
           rule: .weight(
             WeightRule(
               name: update.rule, operands: operands,
-              numbers: update.numbers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+              numbers: self.numbers(update, draft, largest).sorted { $0.key < $1.key }.map {
+                ($0.key, $0.value)
+              },
               isTransposed: isTransposed, rowsTogether: update.rowsTogether,
               strength: self.strength)),
           adapter: self.index, tensorNames: update.operands.map(\.tensor.name),
           origin: update.origin), by: self.adapter.path)
     }
+  }
+
+  /// Rows and columns of the largest weight of all modules, each on its own.
+  func largest(_ naming: Naming) -> WeightShape {
+    adapter.families.reduce(into: WeightShape(rows: 0, columns: 0)) { largest, module in
+      guard case .tensor(let name)? = locate(module.path, naming),
+        let shape = base.tensor(name)?.shape, shape.count == 2
+      else { return }
+      let isTransposed = base.isTransposedLinear(module.path)
+      largest.rows = max(largest.rows, shape[isTransposed ? 1 : 0])
+      largest.columns = max(largest.columns, shape[isTransposed ? 0 : 1])
+    }
+  }
+
+  /// The rule's numbers, and how many taps the kernel of a convolution has.
+  private func numbers(
+    _ update: WeightUpdate, _ draft: TensorDraft, _ largest: WeightShape
+  ) -> [String: Double] {
+    var numbers = update.numbers
+    if draft.shape.count > 2 {
+      numbers["kernel"] = Double(draft.shape.dropFirst(2).reduce(1, *))
+    }
+    if update.needsLargest {
+      numbers["rowsMax"] = Double(largest.rows)
+      numbers["columnsMax"] = Double(largest.columns)
+    }
+    return numbers
   }
 
   /// Whether the base stores the weight as (in, out). Shapes decide, then the base's kind.

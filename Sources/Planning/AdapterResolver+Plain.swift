@@ -29,7 +29,11 @@ extension AdapterResolver {
   func scale(
     of module: AdapterModule, parameters experts: Int, path: String? = nil
   ) throws(PlanningError) -> AdapterConfig.Scale {
-    let scale = self.scale(path ?? module.path)
+    var scale = self.scale(path ?? module.scalePath)
+    if module.repeats > 1 {
+      scale.value *= Double(module.repeats)
+      scale.origin += ", added \(module.repeats) times as PEFT does"
+    }
     let found = module.a.shape[0]
     guard found == scale.rank * experts else {
       throw .rank(

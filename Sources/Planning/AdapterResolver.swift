@@ -50,7 +50,10 @@ struct AdapterResolver {
       steps += try self.steps(for: module, naming, isTied: hasTiedPair)
     }
     for group in stacked { steps += try self.steps(for: group, naming) }
-    for module in adapter.families { steps += try self.steps(for: module, naming) }
+    let largest = self.largest(naming)
+    for module in adapter.families {
+      steps += try self.steps(for: module, naming, largest: largest)
+    }
     for rows in adapter.tokenRows { steps.append(try step(for: rows, naming)) }
     guard !steps.isEmpty else { throw .nothingToDo(adapter: adapter.path) }
     return (steps, setAside)

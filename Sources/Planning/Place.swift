@@ -29,6 +29,7 @@ extension AdapterResolver {
   func locate(_ path: String, _ naming: Naming) -> Place? {
     let mapped = naming.map(path)
     if let name = base.name(mapped, "weight") { return .tensor(name) }
+    if let name = base.name(mapped, "in_proj_weight") { return .tensor(name) }
     if let tie, mapped + ".weight" == tie.head { return .tensor(tie.head) }
     return locateSlice(mapped)
   }

@@ -49,7 +49,6 @@ func `names of PEFT are taken apart`(
 @Test(arguments: [
   "model.layers.0.self_attn.q_proj.lora_A.weight",
   "base_model.model.q_proj.lora_diag",
-  "base_model.model.q_proj.lora_monteclora_sampler.weight",
   "base_model.model..lora_A.weight",
   "base_model.model.lora_A.weight",
   "base_model.model.base_layer.q_proj.lora_A.weight",

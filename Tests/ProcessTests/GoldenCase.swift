@@ -16,6 +16,8 @@ struct GoldenCase: CustomTestStringConvertible {
 
   var name: String
   var bound: Bound
+  /// The folder of the fixtures that holds it.
+  var group = "cases"
 
   init(_ name: String, _ bound: Bound = .bytes) {
     self.name = name
@@ -74,10 +76,11 @@ struct GoldenCase: CustomTestStringConvertible {
     .init("vera", .apart(1.4e-7)),
   ]
 
-  static let root = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Fixtures/cases").path()
+  static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Fixtures").path()
+  static let root = fixtures + "/cases"
 
-  var folder: String { Self.root + "/" + name }
+  var folder: String { Self.fixtures + "/" + group + "/" + name }
   var base: String { folder + "/base" }
   var expected: String { folder + "/expected" }
   /// In the order of the merge.

@@ -11,9 +11,12 @@ struct GoldenTests {
     let folders = try FileManager.default.contentsOfDirectory(atPath: GoldenCase.root)
     #expect(GoldenCase.all.map(\.name) == folders.sorted())
     #expect(folders.count == 46)
+    let families = try FileManager.default.contentsOfDirectory(
+      atPath: GoldenCase.fixtures + "/families")
+    #expect(GoldenCase.families.map(\.name) == families.sorted())
   }
 
-  @Test(arguments: GoldenCase.all)
+  @Test(arguments: GoldenCase.all + GoldenCase.families)
   func `every tensor is PEFT's`(_ golden: GoldenCase) throws {
     let output = scratch("merged")
     try golden.merge(to: output)

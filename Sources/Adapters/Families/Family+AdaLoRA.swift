@@ -20,7 +20,7 @@ extension Family {
       try module.check(e, [rank, 1])
       let alpha = try module.number("lora_alpha", 0)
       let initial = try module.int("init_r", 12)
-      let scaling = alpha > 0 ? alpha : Double(try module.int("r", 8))
+      let scaling = alpha > 0 ? alpha : Double(rank)
       return [
         WeightUpdate(
           "product", [("left", b), ("right", a), ("middle", e)],

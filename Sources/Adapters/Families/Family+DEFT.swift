@@ -22,7 +22,8 @@ extension Family {
       } else if !isPara {
         _ = try module.tensor("deft_R")
       }
-      let alpha = try module.members.double("alpha")
+      // An alpha of 0 is none.
+      let alpha = try module.members.double("alpha").flatMap { $0 == 0 ? nil : $0 }
       let columns = module.tensors["deft_R"]?.shape[1]
       var update = WeightUpdate(
         "subspace", operands,

@@ -20,7 +20,7 @@ extension Family {
       guard lambda.shape.reduce(1, *) == 1 else { throw module.wrong(lambda, "[1]") }
       return [
         WeightUpdate(
-          "product", [("left", b), ("right", a), ("lambda", lambda), ("columns", norms)],
+          "product", [("left", b), ("right", a), ("length", lambda), ("columns", norms)],
           numbers: ["scale": 1], origin: "delora rank \(a.shape[0])",
           expected: "\(b.shape[0]) × \(a.shape[1])"
         ) { $0.rows == b.shape[0] && $0.columns == a.shape[1] }

@@ -8,16 +8,11 @@ extension Family {
   static let glora = Family(
     kind: "GLORA",
     leaves: ["A", "B", "C", "D", "E"].flatMap { path in
-      ["Xd", "Xu", "X"].map { "glora_\(path).\($0)" }
+      ["Xd", "Xu", "X", "zeros"].map { "glora_\(path).\($0)" }
     },
+    spare: ["A", "B", "C", "D", "E"].map { "glora_\($0).zeros" },
     keys: ["r", "config_A_B", "config_C", "config_D_E", "init_weights"],
     updates: { module throws(AdapterError) in
-      guard module.tensors.keys.allSatisfy({ !$0.hasPrefix("glora_C") }) else {
-        throw .switchedOn(
-          path: module.config.path, key: "config_C", value: "on",
-          reason: "a bias that takes from the weight is not merged by this version; merge it with "
-            + "PEFT")
-      }
       func path(_ name: String) -> [(role: String, tensor: AdapterTensor)] {
         ["Xd", "Xu", "X"].compactMap { part in
           module.tensors["glora_\(name).\(part)"].map { (name + part, $0) }
@@ -36,13 +31,15 @@ extension Family {
             expected: "\(rows.map(String.init) ?? "…") × \(columns.map(String.init) ?? "…")"
           ) { $0.rows == rows ?? $0.rows && $0.columns == columns ?? $0.columns })
       }
-      if !bias.isEmpty {
+      let taken = path("C")
+      if !bias.isEmpty || !taken.isEmpty {
         var update = WeightUpdate(
           "scaleAndShift",
-          bias.map { ($0.role.replacing("D", with: "A").replacing("E", with: "B"), $0.tensor) },
-          origin: "glora", expected: "a bias"
+          bias.map { (["D": "A", "E": "B"][$0.role.prefix(1)]! + $0.role.dropFirst(), $0.tensor) }
+            + taken, origin: "glora", expected: "a bias"
         ) { $0.columns == 1 }
         update.target = .bias
+        update.readsWeight = !taken.isEmpty
         updates.append(update)
       }
       return updates

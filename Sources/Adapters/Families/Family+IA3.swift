@@ -32,7 +32,8 @@ extension Family {
       if scalesColumns {
         return [
           update("scaleColumns", "… × \(count)") {
-            $0.columns == count * $0.kernel.reduce(1, *)
+            let taps = $0.kernel.reduce(1, *)
+            return $0.columns == count * taps || ($0.columns == taps && $0.rows == count)
           }
         ]
       }
@@ -44,7 +45,7 @@ extension Family {
 
 extension FamilyModule {
   /// True where a config key names this module: a text is a regular expression for the whole path,
-  /// a list holds ends of paths.
+  /// a list holds ends of paths, in the midst of a segment too.
   func isNamed(by key: String) throws(AdapterError) -> Bool {
     guard let value = members.member(key) else { return false }
     if let text = value.text {

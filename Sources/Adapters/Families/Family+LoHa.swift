@@ -29,7 +29,8 @@ extension Family {
           throw module.wrong(core, "[\(a.shape[0]), \(b.shape[0]), kernel…]")
         }
         operands.append(("core" + number, core))
-        let kernel = Array(core.shape.dropFirst(2))
+        // A one-dimensional kernel is saved as k × 1.
+        let kernel = core.shape.dropFirst(2).filter { $0 != 1 }
         shapes.append(
           WeightShape(
             rows: a.shape[1], columns: b.shape[1] * kernel.reduce(1, *), kernel: kernel))
@@ -42,7 +43,7 @@ extension Family {
           origin: "loha " + module.scale.origin, expected: "\(shape.rows) × \(shape.columns)"
         ) {
           $0.rows == shape.rows && $0.columns == shape.columns
-            && (shape.kernel.isEmpty || shape.kernel == $0.kernel)
+            && (shape.kernel.isEmpty || shape.kernel == $0.kernel.filter { $0 != 1 })
         }
       ]
     })

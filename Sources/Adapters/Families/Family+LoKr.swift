@@ -41,10 +41,15 @@ extension Family {
       }
       let first = try side("1")
       let second = try side("2")
+      // torch sets a matrix before a kernel of one dimension by its last axes, so that w1 meets the
+      // taps: kept as PEFT has it.
+      let whole = module.tensors["lokr_w2"]?.shape ?? []
+      let quirk = whole.count == 3 ? ["taps": Double(whole[2])] : [:]
       let (rows, columns) = (first.rows * second.rows, first.columns * second.columns)
       return [
         WeightUpdate(
-          "kronecker", operands, numbers: ["scale": module.scale.value],
+          "kronecker", operands,
+          numbers: ["scale": module.scale.value].merging(quirk) { $1 },
           origin: "lokr " + module.scale.origin, expected: "\(rows) × \(columns)"
         ) { $0.rows == rows && $0.columns == columns }
       ]

@@ -6,8 +6,8 @@ extension Family {
   /// `randlora_B (…,n,r)`.
   /// Source: PEFT `tuners/randlora/layer.py`.
   static let randlora = Family(
-    kind: "RANDLORA", leaves: ["randlora_lambda", "randlora_gamma"],
-    shared: ["randlora_A", "randlora_B"],
+    kind: "RANDLORA", leaves: ["randlora_lambda", "randlora_gamma", "randlora_A", "randlora_B"],
+    shared: ["randlora_A", "randlora_B"], spare: ["randlora_A", "randlora_B"],
     keys: [
       "r", "projection_prng_key", "save_projection", "sparse", "very_sparse", "randlora_dropout",
       "randlora_alpha", "init_weights",

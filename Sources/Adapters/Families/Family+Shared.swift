@@ -20,21 +20,24 @@ extension Family {
       let rank = a.shape[0]
       try module.check(b, [b.shape[0], rank])
       try module.check(p, [p.shape[0], rank, rank])
-      let groups = module.shared.keys.filter { $0.hasPrefix("tinylora_v.") }.sorted()
-      guard groups.count == 1, let v = module.shared[groups[0]] else {
-        throw .switchedOn(
-          path: module.config.path, key: "weight_tying", value: "partial",
-          reason: "the file does not say which of its \(groups.count) groups this module belongs "
-            + "to; merge it with PEFT")
+      // Groups are numbered, and a module's group follows from its number in the model, which the
+      // rule finds out by what its projections were drawn with.
+      let groups = module.shared.keys.filter { $0.hasPrefix("tinylora_v.") }.count
+      var operands = [("left", b), ("right", a), ("mixers", p)]
+      for group in 0..<groups {
+        let shares = try module.tensor("tinylora_v.\(group)")
+        try module.check(shares, [p.shape[0]])
+        operands.append(("shares\(group)", shares))
       }
-      try module.check(v, [p.shape[0]])
-      return [
-        WeightUpdate(
-          "mixedProduct", [("left", b), ("right", a), ("mixers", p), ("shares", v)],
-          origin: "tinylora rank \(rank), \(p.shape[0]) shares",
-          expected: "\(b.shape[0]) × \(a.shape[1])"
-        ) { $0.rows == b.shape[0] && $0.columns == a.shape[1] }
-      ]
+      let update = WeightUpdate(
+        "mixedProduct", operands,
+        numbers: [
+          "seed": Double(try module.int("projection_seed", 42)),
+          "tying": try module.number("weight_tying", 0), "modules": Double(module.siblings),
+        ], origin: "tinylora rank \(rank), \(p.shape[0]) shares",
+        expected: "\(b.shape[0]) × \(a.shape[1])"
+      ) { $0.rows == b.shape[0] && $0.columns == a.shape[1] }
+      return [update]
     })
 
   /// `unilora_indices_A (r,in)`, `unilora_indices_B (out,r)`, `unilora_scales_A`,
@@ -47,6 +50,11 @@ extension Family {
       "unilora_indices_A", "unilora_indices_B", "unilora_scales_A", "unilora_scales_B",
     ],
     shared: ["unilora_theta_d"],
+    lacking: (
+      "save_indices", "false",
+      "which numbers of the vector go where is not in the file; save the adapter with "
+        + "save_indices=True"
+    ),
     keys: [
       "r", "proj_seed", "theta_d_length", "unilora_dropout", "init_theta_d_bound", "init_weights",
       "save_indices",
@@ -84,8 +92,9 @@ extension Family {
     updates: { module throws(AdapterError) in
       let b = try module.tensor("pvera_lambda_b", dimensions: 1)
       let d = try module.tensor("pvera_lambda_d", dimensions: 1)
-      guard module.shared["pvera_A"] != nil, module.shared["pvera_B"] != nil else {
-        throw module.unsaved("the random projection")
+      guard module.shared["pvera_A"] != nil || module.shared["pvera_B"] != nil else {
+        guard d.shape[0] % 2 == 0 else { throw module.wrong(d, "[2r]") }
+        return [try module.drawn(b, d, rank: d.shape[0] / 2)]
       }
       let right = try module.tensor("pvera_A", dimensions: 2)
       let left = try module.tensor("pvera_B", dimensions: 2)

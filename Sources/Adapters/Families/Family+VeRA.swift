@@ -13,11 +13,8 @@ extension Family {
     updates: { module throws(AdapterError) in
       let b = try module.tensor("vera_lambda_b", dimensions: 1)
       let d = try module.tensor("vera_lambda_d", dimensions: 1)
-      guard module.shared["vera_A"] != nil, module.shared["vera_B"] != nil else {
-        throw .switchedOn(
-          path: module.config.path, key: "save_projection", value: "false",
-          reason: "the random projection is not in the file; save the adapter with "
-            + "save_projection=True")
+      guard module.shared["vera_A"] != nil || module.shared["vera_B"] != nil else {
+        return [try module.drawn(b, d, rank: d.shape[0])]
       }
       let right = try module.tensor("vera_A", dimensions: 2)
       let left = try module.tensor("vera_B", dimensions: 2)
@@ -34,4 +31,24 @@ extension Family {
         ) { $0.rows == rows && $0.columns <= right.shape[1] }
       ]
     })
+}
+
+extension FamilyModule {
+  /// The update whose random pair was not saved and is drawn again; see `DrawnProductRule`. `rows`
+  /// is how many rows the right factor was drawn with, of which the first `rank` count.
+  func drawn(
+    _ b: AdapterTensor, _ d: AdapterTensor, rank: Int
+  ) throws(AdapterError) -> WeightUpdate {
+    let rows = b.shape[0]
+    var update = WeightUpdate(
+      "drawnProduct", [("middle", d), ("rows", b)],
+      numbers: [
+        "rank": Double(rank), "drawn": Double(d.shape[0]),
+        "seed": Double(try int("projection_prng_key", 0)),
+      ], origin: "\(config.kind.lowercased()) rank \(rank), projection drawn again",
+      expected: "\(rows) × …"
+    ) { $0.rows == rows }
+    update.needsLargest = true
+    return update
+  }
 }

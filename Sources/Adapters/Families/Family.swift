@@ -11,8 +11,14 @@ struct Family: Sendable {
   /// What follows a module's path in a tensor's name: `hada_w1_a`, `oft_R.weight`. A `*` stands for
   /// one segment, a number.
   var leaves: [String] = []
-  /// Tensors of the whole adapter, without the leading `base_model.`; a `*` as above.
+  /// Tensors of the whole adapter, without the leading `base_model.`; a `*` as above, a `?` is any
+  /// one segment.
   var shared: [String] = []
+  /// Leaves whose tensors say nothing that others do not say: set aside. What is also in `shared`
+  /// is a copy of it.
+  var spare: [String] = []
+  /// Why a file without a module's own tensors cannot be merged, as the key that made it so.
+  var lacking: (key: String, value: String, reason: String)?
   /// Config keys that it reads, or that change nothing in it.
   var keys: Set<String> = []
   /// What the config calls alpha, for kinds that have a rank, an alpha and patterns as LoRA has;
@@ -32,6 +38,8 @@ struct FamilyModule {
   /// By leaf.
   var tensors: [String: AdapterTensor]
   var shared: [String: AdapterTensor]
+  /// How many modules the adapter has.
+  var siblings = 1
 
   /// The config's members.
   var members: MemberReader { config.members }
@@ -112,6 +120,11 @@ package struct WeightUpdate: Sendable {
   package var target = Target.weight
   /// The base must have the parameter; else an update of a bias that is not there is none.
   package var needsTarget = false
+  /// An update of a bias that reads the base's weight too, as operand `weight`.
+  package var readsWeight = false
+  /// The rule makes random factors that all modules share: it is told how large the largest weight
+  /// of the adapter is, as `rowsMax` and `columnsMax`.
+  package var needsLargest = false
   /// The weight is an embedding's table: stored as the module sees it, rows are tokens.
   package var isEmbedding = false
   /// The adapter's tensors by the names that the rule knows.
@@ -144,7 +157,7 @@ package struct WeightUpdate: Sendable {
 extension Family {
   /// Every kind that is merged, beside LoRA.
   static let all: [Family] = [
-    adaLoRA, beft, boft, bone, c3a, deft, delora, fourierFT, glora, gralora, hira, hra, ia3,
+    adaLoRA, beft, boft, bone, c3a, deft, delora, fourierFT, frod, glora, gralora, hira, hra, ia3,
     lnTuning, loHa, loKr, miss, oft, osf, peanut, pvera, randlora, road, shira, supertuning,
     tinylora, trainableTokens, unilora, vblora, vera, waveft,
   ]
@@ -160,7 +173,7 @@ extension Family {
   /// True for what a file of any family may bring beside the family's own tensors.
   func takesOnly(_ leaf: TensorKey.Leaf) -> Bool {
     switch leaf {
-    case .whole, .wholeCopy, .original, .tokenRows: true
+    case .whole, .wholeCopy, .original, .helper, .tokenRows: true
     case .loraA, .loraB, .loraBias, .embeddingA, .embeddingB, .magnitude: false
     }
   }
@@ -204,7 +217,9 @@ extension Family {
         guard anchored ? segments.count == taken : segments.count > taken else { continue }
         var tail = Array(segments.suffix(taken))
         if extra == 1 { tail.remove(at: 1) }
-        let fits = zip(tail, parts).allSatisfy { $0 == $1 || ($1 == "*" && Int($0) != nil) }
+        let fits = zip(tail, parts).allSatisfy {
+          $0 == $1 || ($1 == "*" && Int($0) != nil) || $1 == "?"
+        }
         if fits { return (tail.joined(separator: "."), taken) }
       }
     }

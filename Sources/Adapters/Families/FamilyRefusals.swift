@@ -22,6 +22,9 @@ extension Family {
       "it adds attention to trained prompts, which no weight can do; keep it as an adapter",
     "POLY": routed, "XLORA": routed, "LILY": routed,
     "SHADOW": "a second model runs beside the base; keep it as an adapter",
+    "PSOFT":
+      "its factors are singular vectors of the base with the signs that the training's own library "
+      + "gave them, and the file does not hold them; merge it with PEFT",
     "ADAMSS":
       "which directions of the base it changed is not in the file; merge it with PEFT, in the "
       + "process that trained it",

@@ -1,6 +1,6 @@
 // Low-pass filters of the wavelets that WaveFT can be trained with, in the order of reconstruction.
-// An adapter fits the filter it was trained with, so the digits are those of PEFT's own table, where
-// coif4 and coif5 are not quite orthonormal. Source: PEFT `tuners/waveft/wavelet.py`.
+// An adapter fits the filter it was trained with, so the digits are those of PEFT's own table,
+// where coif4 and coif5 are not quite orthonormal. Source: PEFT `tuners/waveft/wavelet.py`.
 
 enum Wavelets {
   /// A wavelet's filter; nil where the name is none of these.

@@ -209,11 +209,27 @@ struct ModulationRule: WeightMathematics {
 
 /// GLoRA: w ← w + w ∘ A + B, each path a product, a value for each row or one for all.
 /// Source: PEFT `tuners/glora/layer.py`.
+/// A bias may take from the weight: b ← b + b ∘ A + B + W·C.
 struct ScaleAndShiftRule: WeightMathematics {
   private let paths: [Matrix?]
+  private let taken: [Double]
 
-  /// Of path A and B each `Xd` and `Xu`, or `X`.
+  /// Of path A and B each `Xd` and `Xu`, or `X`; with `weight` (or `transposedWeight`) also C.
   init?(_ operands: RuleOperands) {
+    if let weight = operands.matrix("weight") ?? operands.matrix("transposedWeight")?.transposed {
+      var path: Matrix?
+      if let down = operands.matrix("CXd"), let up = operands.matrix("CXu"), down.columns == up.rows
+      {
+        path = down * up
+      }
+      guard let path = path ?? operands.matrix("CX"), path.rows == weight.columns,
+        path.columns == 1,
+        weight.rows == operands.rows
+      else { return nil }
+      taken = (weight * path).numbers
+    } else {
+      taken = []
+    }
     var paths: [Matrix?] = []
     for name in ["A", "B"] {
       if let down = operands.matrix(name + "Xd"), let up = operands.matrix(name + "Xu"),
@@ -239,6 +255,7 @@ struct ScaleAndShiftRule: WeightMathematics {
     for i in 0..<band.rows {
       for j in 0..<band.columns {
         band[i, j] += band[i, j] * value(paths[0], i, j) + value(paths[1], i, j)
+        if !taken.isEmpty { band[i, j] += taken[firstRow + i] }
       }
     }
   }

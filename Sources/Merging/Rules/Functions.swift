@@ -7,6 +7,10 @@ enum Exponential {
   static func of(_ x: Double) -> Double { exp(x) }
 }
 
+enum Logarithm {
+  static func of(_ x: Double) -> Double { log(x) }
+}
+
 enum Trigonometry {
   static func cosine(_ x: Double) -> Double { cos(x) }
   static func sine(_ x: Double) -> Double { sin(x) }

@@ -29,6 +29,31 @@ struct MersenneTwister {
     return high << 32 | UInt64(next())
   }
 
+  /// A number from 0 to below 1, of 24 random bits.
+  mutating func uniform() -> Float { Float(next() & 0xFF_FFFF) * 0x1p-24 }
+
+  /// Numbers as `torch.normal` draws 16 or more: Box and Muller's pairs in runs of 16, the last run
+  /// drawn anew where it is not full. To some units in the last place, for logarithms differ.
+  mutating func normals(_ count: Int) -> [Double] {
+    guard count >= 16 else { return [] }
+    var numbers = (0..<count).map { _ in Double(uniform()) }
+    func pair(_ start: Int) {
+      for j in start..<(start + 8) {
+        let radius = (-2 * Logarithm.of(1 - numbers[j])).squareRoot()
+        let turn = 2 * Double.pi * numbers[j + 8]
+        (numbers[j], numbers[j + 8]) = (
+          radius * Trigonometry.cosine(turn), radius * Trigonometry.sine(turn)
+        )
+      }
+    }
+    for start in stride(from: 0, through: count - 16, by: 16) { pair(start) }
+    if count % 16 != 0 {
+      for j in (count - 16)..<count { numbers[j] = Double(uniform()) }
+      pair(count - 16)
+    }
+    return numbers
+  }
+
   /// The first elements of `torch.randperm(size)`: only so many draws settle them.
   mutating func firstOfPermutation(_ size: Int, count: Int) -> [Int] {
     var moved: [Int: Int] = [:]

@@ -1,14 +1,18 @@
 // Rules that first make a pair of factors out of what was trained, and then add its product.
 
 /// TinyLoRA: left·(Σ shares_i·mixers_i)·right.
-/// Source: PEFT `tuners/tinylora/layer.py`.
+/// Source: PEFT `tuners/tinylora/layer.py`, `tuners/tinylora/model.py`.
 struct MixedProductRule: WeightMathematics {
   private let product: ProductRule
 
+  /// `left`, `right`, `mixers` (u, r, r); `shares0`, `shares1`, … of the groups. With more than one
+  /// group the module's number in the model tells which is its own, and that number is found by the
+  /// seed from which its mixers can be drawn again: `seed` + number, out of `modules`.
   init?(_ operands: RuleOperands) {
     guard let left = operands.matrix("left"), let right = operands.matrix("right"),
-      let mixers = operands.matrix("mixers"), let shares = operands.vector("shares"),
-      mixers.rows == shares.count, mixers.columns == right.rows * right.rows
+      let mixers = operands.matrix("mixers"), mixers.columns == right.rows * right.rows,
+      let group = Self.group(mixers, rank: right.rows, operands),
+      let shares = operands.vector("shares\(group)"), shares.count == mixers.rows
     else { return nil }
     let all = Matrix(rows: 1, columns: shares.count, numbers: shares) * mixers
     let mixer = Matrix(rows: right.rows, columns: right.rows, numbers: all.numbers)
@@ -17,6 +21,58 @@ struct MixedProductRule: WeightMathematics {
   }
 
   func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
+
+  private static func group(_ mixers: Matrix, rank: Int, _ operands: RuleOperands) -> Int? {
+    guard operands.has("shares1") else { return 0 }
+    guard let seed = operands.count("seed"), let tying = operands.number("tying"),
+      let modules = operands.count("modules"), modules > 0
+    else { return nil }
+    let deviation = 1 / Double(rank).squareRoot()
+    let number = (0..<modules).first { number in
+      var generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed + number))
+      let drawn = generator.normals(mixers.numbers.count)
+      return zip(drawn, mixers.numbers).allSatisfy { abs($0 * deviation - $1) < 1e-4 }
+    }
+    guard let number else { return nil }
+    let groups = max(1, Int((Double(modules) * (1 - tying)).rounded(.toNearestOrEven)))
+    return min(number / max(1, modules / groups), groups - 1)
+  }
+}
+
+/// VeRA, PVeRA without their saved pair: it is drawn again from its seed, right factor first, as
+/// large as the largest weight of the adapter needs.
+/// Source: PEFT `tuners/vera/model.py`; torch `distributions`, `uniform_` and `kaiming_uniform_`.
+struct DrawnProductRule: WeightMathematics {
+  private let product: ProductRule
+
+  /// `middle`, `rows`; `seed`, `rank`, `drawn` rows of the right factor, `rowsMax`, `columnsMax`.
+  init?(_ operands: RuleOperands) {
+    guard let seed = operands.count("seed"), let rank = operands.count("rank"),
+      let drawn = operands.count("drawn"), let rowsMax = operands.count("rowsMax"),
+      let columnsMax = operands.count("columnsMax"), rank > 0, drawn >= rank,
+      rowsMax >= operands.rows, columnsMax >= operands.columns
+    else { return nil }
+    var generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed))
+    let right = Self.draw(drawn, columnsMax, &generator)
+    let left = Self.draw(rowsMax, rank, &generator)
+    guard let product = ProductRule(left, right, operands) else { return nil }
+    self.product = product
+  }
+
+  func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
+
+  /// Kaiming's uniform numbers: between ±√3·√2/√columns, in Float32 as torch draws them.
+  private static func draw(
+    _ rows: Int, _ columns: Int, _ generator: inout MersenneTwister
+  ) -> Matrix {
+    let bound = 3.0.squareRoot() * (2.0.squareRoot() / Double(columns).squareRoot())
+    let (low, high) = (Float(-bound), Float(bound))
+    return Matrix(
+      rows: rows, columns: columns,
+      numbers: (0..<(rows * columns)).map { _ in
+        Double(low.addingProduct(generator.uniform(), high - low))  // fused, as torch does
+      })
+  }
 }
 
 /// Uni-LoRA: A = θ[indicesA] ∘ scalesA, B likewise, B·A.

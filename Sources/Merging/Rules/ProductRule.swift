@@ -6,7 +6,7 @@ struct ProductRule: WeightMathematics {
   private let right: Matrix
 
   /// `left` (out or more, r), `right` (r or more, in or more); `middle` r or more, `rows` out,
-  /// `columns` in; `lambda` 1 for DeLoRA: the pair's directions at length 1, times lambda / r.
+  /// `columns` in; `length` 1 for DeLoRA: the pair's directions at length 1, times it / r.
   init?(_ operands: RuleOperands) {
     guard let left = operands.matrix("left"), let right = operands.matrix("right") else {
       return nil
@@ -23,9 +23,9 @@ struct ProductRule: WeightMathematics {
     else { return nil }
     let rank = left.columns
     var scale = operands.number("scale") ?? 1
-    if let lambda = operands.vector("lambda") {
-      guard lambda.count == 1 else { return nil }
-      scale *= lambda[0] / Double(rank)
+    if let length = operands.vector("length") {
+      guard length.count == 1 else { return nil }
+      scale *= length[0] / Double(rank)
       for k in 0..<rank {
         var sum = 0.0
         for i in 0..<left.rows { sum += left[i, k] * left[i, k] }

@@ -20,20 +20,27 @@ struct ScaleRowsRule: WeightMathematics {
 }
 
 /// w[i, j] ← w[i, j] · factors[channel of j]; a channel has as many columns as a kernel has taps.
+/// In a depthwise convolution row i reads channel i alone.
 struct ScaleColumnsRule: WeightMathematics {
   private let factors: [Double]
+  private let taps: Int
 
   init?(_ operands: RuleOperands) {
-    guard let factors = operands.vector("factors"), !factors.isEmpty,
-      operands.columns % factors.count == 0
+    let taps = operands.count("kernel") ?? 1
+    guard let factors = operands.vector("factors"), taps > 0,
+      factors.count * taps == operands.columns
+        || (operands.columns == taps && factors.count == operands.rows)
     else { return nil }
     self.factors = factors
+    self.taps = taps
   }
 
   func apply(to band: inout Matrix, firstRow: Int) {
-    let tapCount = band.columns / factors.count
+    let isDepthwise = factors.count * taps != band.columns
     for i in 0..<band.rows {
-      for j in 0..<band.columns { band[i, j] *= factors[j / tapCount] }
+      for j in 0..<band.columns {
+        band[i, j] *= factors[isDepthwise ? firstRow + i : j / taps]
+      }
     }
   }
 }

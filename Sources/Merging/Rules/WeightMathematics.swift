@@ -61,6 +61,7 @@ enum WeightRules {
     "circulant": CirculantRule.self, "addition": AdditionRule.self, "turn": TurnRule.self,
     "modulation": ModulationRule.self, "scaleAndShift": ScaleAndShiftRule.self,
     "truncate": TruncateRule.self, "withoutColumns": WithoutColumnsRule.self,
+    "drawnProduct": DrawnProductRule.self, "basis": BasisRule.self,
     "subspace": SubspaceRule.self, "network": NetworkRule.self,
   ]
 }

@@ -157,3 +157,44 @@ struct NetworkRule: WeightMathematics {
       rows: matrix.rows, columns: matrix.columns, numbers: matrix.numbers.map(activation.of))
   }
 }
+
+/// FRoD: with U = w·V⁻ᵀ and its columns at length 1, w ← U·(S + diag(λ))·Vᵀ.
+/// Source: PEFT `tuners/frod/layer.py`.
+struct BasisRule: WeightMathematics {
+  private let basis: Matrix
+  private let middle: Matrix
+
+  /// `basis` (in, in), `diagonal` in, `values` k at `places` (2, k) of a matrix of `sizes`.
+  init?(_ operands: RuleOperands) {
+    guard let basis = operands.matrix("basis"), let diagonal = operands.vector("diagonal"),
+      let values = operands.vector("values"), let places = operands.vector("places"),
+      let sizes = operands.vector("sizes"), basis.rows == operands.columns,
+      basis.columns == basis.rows, diagonal.count == basis.rows,
+      places.count == 2 * values.count, sizes == [Double(basis.rows), Double(basis.rows)]
+    else { return nil }
+    var middle = Matrix(rows: basis.rows, columns: basis.rows)
+    for i in diagonal.indices { middle[i, i] = diagonal[i] }
+    for (at, value) in values.enumerated() {
+      guard let row = Int(exactly: places[at]),
+        let column = Int(exactly: places[values.count + at]),
+        (0..<basis.rows).contains(row), (0..<basis.rows).contains(column)
+      else { return nil }
+      middle[row, column] += value
+    }
+    self.basis = basis
+    self.middle = middle
+  }
+
+  func apply(to band: inout Matrix, firstRow: Int) {
+    // A basis without an inverse leaves nothing to go by: the result is no number, and refused.
+    guard var rows = Matrix.solve(basis, band.transposed) else {
+      for i in band.numbers.indices { band.numbers[i] = .nan }
+      return
+    }
+    for k in 0..<rows.rows {
+      let length = Matrix.dot(rows, k, rows, k).squareRoot()
+      for j in 0..<rows.columns { rows[k, j] = length > 1e-12 ? rows[k, j] / length : 0 }
+    }
+    band = (rows.transposed * middle) * basis.transposed
+  }
+}

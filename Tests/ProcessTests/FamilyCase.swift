@@ -1,0 +1,88 @@
+// The small merges of Tests/Fixtures/families: adapters of other kinds than plain LoRA, each with the
+// result that PEFT gives, and how near ours must come to it.
+
+extension GoldenCase {
+  /// All folders, each with the strictest bound that holds, as measured: PEFT computes these in F32,
+  /// and F32 shows it; ours are nearer to the real numbers.
+  static let families = list.map { golden in
+    var golden = golden
+    golden.group = "families"
+    return golden
+  }
+
+  private static let list: [GoldenCase] = [
+    .init("adalora-conv2d", .apart(1.1e-7)),
+    .init("adalora-gpt2", .apart(9.9e-8)),
+    .init("adalora-no-alpha", .apart(8.9e-8)),
+    .init("adalora-pruned", .apart(9.1e-8)),
+    .init("beft"),
+    .init("boft-bias", .apart(2.1e-7)),
+    .init("boft-conv2d", .apart(2.2e-7)),
+    .init("c3a", .apart(1.2e-7)),
+    .init("c3a-bf16"),
+    .init("deft-gpt2", .apart(1.2e-7)),
+    .init("deft-para"),
+    .init("deft-qr"),
+    .init("deft-relu", .apart(1.1e-7)),
+    .init("delora"),
+    .init("fourierft-gpt2", .apart(1.1e-7)),
+    .init("frod", .apart(2.4e-7)),
+    .init("glora", .apart(7.7e-8)),
+    .init("glora-constant"),
+    .init("glora-vector"),
+    .init("gralora"),
+    .init("gralora-gpt2", .apart(1.1e-7)),
+    .init("gralora-hybrid"),
+    .init("hira"),
+    .init("hira-conv2d", .apart(7.2e-8)),
+    .init("hira-embedding", .apart(1.2e-7)),
+    .init("hra-conv2d", .apart(7e-7)),
+    .init("hra-gram-schmidt", .apart(6.5e-7)),
+    .init("ia3-bias"),
+    .init("ia3-conv2d"),
+    .init("ia3-gpt2"),
+    .init("loha-conv1d-effective", .apart(1.1e-7)),
+    .init("loha-patterns", .apart(7.1e-8)),
+    .init("lokr-conv1d-full", .apart(1.2e-7)),
+    .init("lokr-conv2d-effective", .apart(6.6e-8)),
+    .init("lokr-full", .apart(8.3e-8)),
+    .init("lora-bdlora", .apart(6.1e-8)),
+    .init("lora-experts-square", .apart(9e-8)),
+    .init("lora-experts-transposed"),
+    .init("lora-kasa", .apart(1.2e-6)),
+    .init("lora-monteclora"),
+    .init("lora-multihead", .apart(8.1e-8)),
+    .init("lora-olora", .apart(6.3e-7)),
+    .init("lora-pissa", .apart(3.3e-6)),  // PEFT's singular vectors are in F32
+    .init("lora-velora"),
+    .init("miss"),
+    .init("miss-bat", .apart(1.1e-7)),
+    .init("miss-mini"),
+    .init("miss-ragged"),
+    .init("oft-coft-shared", .apart(2.1e-7)),
+    .init("oft-conv2d", .apart(1.5e-7)),
+    .init("oft-embedding"),
+    .init("oft-exact-bias", .apart(3.1e-7)),
+    .init("oft-neumann-3", .apart(1.2e-7)),
+    .init("osf", .apart(3.5e-6)),  // likewise
+    .init("peanut-deep"),
+    .init("pvera-regenerated", .apart(1.2e-7)),
+    .init("randlora", .apart(9.7e-8)),
+    .init("road-1", .apart(1.4e-7)),
+    .init("road-2"),
+    .init("road-4"),
+    .init("shira"),
+    .init("supertuning-lora"),
+    .init("tinylora", .apart(1.2e-7)),
+    .init("tinylora-embedding", .apart(1e-7)),
+    .init("trainable-tokens-alone"),
+    .init("unilora-saved-indices"),
+    .init("vblora"),
+    .init("vblora-topk", .apart(1.2e-7)),
+    .init("vera-regenerated", .apart(1.2e-7)),
+    .init("waveft-coif2", .apart(1.2e-7)),
+    .init("waveft-gpt2", .apart(1.2e-7)),
+    .init("waveft-raw"),
+    .init("waveft-sym3", .apart(1.3e-7)),
+  ]
+}
