@@ -243,6 +243,19 @@ enum TinyPlan {
       .lowRank(product), .dora(product, magnitude: tensor, axis: .column, strength: 0.7),
       .add(tensor, scale: 0.1), .replace(tensor, strength: 1),
       .replaceRows([0, 7, 3], tensor, strength: 0.25),
+      .weight(
+        WeightRule(
+          name: "rotation",
+          operands: [.init(role: "triangle", tensor: tensor, shape: [2, 4])],
+          numbers: [("size", 4), ("terms", 0.1)], isTransposed: true, rowsTogether: nil,
+          strength: 0.5)),
+      .weight(
+        WeightRule(
+          name: "turn",
+          operands: [
+            .init(role: "theta", tensor: tensor, shape: [8]),
+            .init(role: "alpha", tensor: tensor, shape: [2, 2, 2]),
+          ], numbers: [], isTransposed: false, rowsTogether: 16, strength: 1)),
     ]
     let updates = rules.enumerated().map { index, rule in
       Update(
