@@ -105,7 +105,7 @@ extension ClusterSimulation {
       return
     }
     let id = WorkerID(key: worker.key, life: decoded.1.session)
-    watch.hears(decoded.0, decoded.1, from: id, by: number)
+    watch.hears(decoded.0, decoded.1, from: id, by: coordinator.number)
     tell(coordinator, .message(decoded.0, decoded.1, from: id))
   }
 
