@@ -28,13 +28,15 @@ package struct DiskFault: Sendable {
   package var process: Int?
   package var kind: DiskOperation.Kind?
   package var pathPart: String?
+  /// Calls on paths that end so are spared.
+  package var sparedEnding: String?
   package var effect: Effect
   /// Calls that fitted so far.
   var seen = 0
 
   package init(
     _ effect: Effect, at: Int = 1, isLasting: Bool = false, process: Int? = nil,
-    kind: DiskOperation.Kind? = nil, pathPart: String? = nil
+    kind: DiskOperation.Kind? = nil, pathPart: String? = nil, sparedEnding: String? = nil
   ) {
     self.effect = effect
     self.at = at
@@ -42,12 +44,14 @@ package struct DiskFault: Sendable {
     self.process = process
     self.kind = kind
     self.pathPart = pathPart
+    self.sparedEnding = sparedEnding
   }
 
   /// Takes note of a call; true where the fault falls on it.
   mutating func falls(on process: Int, _ kind: DiskOperation.Kind, _ path: String) -> Bool {
     guard self.process ?? process == process, self.kind ?? kind == kind,
-      pathPart.map({ path.contains($0) }) ?? true
+      pathPart.map({ path.contains($0) }) ?? true,
+      sparedEnding.map({ !path.hasSuffix($0) }) ?? true
     else { return false }
     seen += 1
     return isLasting ? seen >= at : seen == at

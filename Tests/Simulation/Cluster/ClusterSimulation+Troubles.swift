@@ -90,9 +90,11 @@ extension ClusterSimulation {
       disk.faults.append(fault)
     case .flipBit: flip()
     case .fillDisk:
+      // A heartbeat is written over the last one, which needs no more room.
       disk.faults.append(
         DiskFault(
-          .fails(errno: 28), at: Int(random.number(1...20)), isLasting: true, kind: .write))
+          .fails(errno: 28), at: Int(random.number(1...20)), isLasting: true, kind: .write,
+          sparedEnding: ".beat"))
     default: deleteJournals()
     }
   }
