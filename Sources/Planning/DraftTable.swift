@@ -38,6 +38,16 @@ struct DraftTable {
     return true
   }
 
+  /// Makes one update of all that adapters do to a tensor, for every tensor that they touch.
+  mutating func combine(
+    _ combination: Combination, _ adapters: [(path: String, strength: Double)]
+  ) throws(PlanningError) {
+    if combination.method == .svd, combination.rank == 0 {
+      throw .combinationLacks(method: "svd", option: "--combine-rank")
+    }
+    for name in drafts.keys.sorted() { try combination.combine(&drafts[name]!, adapters) }
+  }
+
   /// One recipe per output tensor, places still to be given.
   func recipes(_ output: MergeOptions.OutputDType) -> [TensorRecipe] {
     var recipes: [TensorRecipe] = []

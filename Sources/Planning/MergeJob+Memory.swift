@@ -29,7 +29,12 @@ extension TensorRecipe {
   fileprivate var weightByteCount: Int64 {
     let operands = updates.reduce(Int64(0)) { sum, update in
       guard case .weight(let rule) = update.rule else { return sum }
-      return rule.operands.reduce(sum) { $0 + 32 * Int64($1.tensor.elementCount) }
+      // A combination makes each of its updates whole.
+      let isCombined = rule.name == Combination.ruleName
+      let updates = isCombined ? 8 * rule.operands.count * elementsTogether : 0
+      return rule.operands.reduce(sum + Int64(updates)) {
+        $0 + 32 * Int64($1.tensor.elementCount)
+      }
     }
     return operands + 64 * Int64(elementsTogether)
   }

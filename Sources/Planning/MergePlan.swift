@@ -64,6 +64,7 @@ package struct MergeOptions: Equatable, Sendable {
   /// `xxh3` or `sha256`: the digest of whole shards in the manifest.
   package var digest: String = "xxh3"
   package var nonFinite: NonFinite = .refuse
+  package var combination = Combination()
 
   package init() {}
 }

@@ -146,6 +146,16 @@ extension PlanCodec {
         let algorithm: DigestAlgorithm = try reader.choice(key)
         options.digest = algorithm.rawValue
       case "nonFinite": options.nonFinite = try reader.choice(key)
+      case "combine":
+        try reader.object { key, reader throws(PlanError) in
+          switch key {
+          case "method": options.combination.method = try reader.choice(key)
+          case "density": options.combination.density = try reader.double(key)
+          case "rank": options.combination.rank = try reader.count(key)
+          case "seed": options.combination.seed = try reader.count(key)
+          default: throw .unknown(member: key)
+          }
+        }
       default: throw .unknown(member: key)
       }
     }

@@ -22,6 +22,10 @@ extension PlanCodec {
       ("--dtype", old.dtype.rawValue, new.dtype.rawValue),
       ("--digest", old.digest, new.digest),
       ("--nonfinite", old.nonFinite.rawValue, new.nonFinite.rawValue),
+      ("--combine", old.combination.method.rawValue, new.combination.method.rawValue),
+      ("--density", "\(old.combination.density)", "\(new.combination.density)"),
+      ("--combine-rank", "\(old.combination.rank)", "\(new.combination.rank)"),
+      ("--combine-seed", "\(old.combination.seed)", "\(new.combination.seed)"),
     ]
     for (flag, was, now) in flags where was != now { return "\(flag) was \(was), is now \(now)" }
     return nil

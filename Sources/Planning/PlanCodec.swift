@@ -137,6 +137,13 @@ package enum PlanCodec {
       writer.member("dtype", options.dtype.rawValue)
       writer.member("digest", options.digest)
       writer.member("nonFinite", options.nonFinite.rawValue)
+      writer.key("combine")
+      writer.object { writer in
+        writer.member("method", options.combination.method.rawValue)
+        writer.member("density", number(options.combination.density))
+        writer.member("rank", options.combination.rank)
+        writer.member("seed", options.combination.seed)
+      }
     }
   }
 

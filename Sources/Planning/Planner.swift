@@ -32,6 +32,8 @@ package enum Planner {
       firstFile += entry.adapter.files.count
     }
     let isUntied = try drafts.apply(steps, tie: tie)
+    try drafts.combine(
+      options.combination, adapters.map { ($0.adapter.path, $0.strength) })
     let recipes = drafts.recipes(options.dtype)
     checkConsumption(adapters.map(\.adapter), inputs, recipes, setAside)
     let jobs = try self.jobs(recipes, checkpoint, options)
@@ -134,7 +136,11 @@ package enum Planner {
     var names = adapters.map { _ in Set<String>() }
     var starts: Set<[Int64]> = []
     for recipe in recipes {
-      for update in recipe.updates { names[update.adapter].formUnion(update.tensorNames) }
+      for update in recipe.updates {
+        // What was combined names tensors of several adapters.
+        let owners = update.isCombined ? names.indices : update.adapter..<(update.adapter + 1)
+        for owner in owners { names[owner].formUnion(update.tensorNames) }
+      }
       if case .adapter = inputs[recipe.source.file].role {
         starts.insert([Int64(recipe.source.file), recipe.source.offset])
       }

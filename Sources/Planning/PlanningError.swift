@@ -22,6 +22,10 @@ package enum PlanningError: Error, Equatable {
   /// A second adapter replaces what an earlier one wrote, or two write the same rows.
   case conflict(target: String, first: String, second: String, what: String)
   case doraNotAlone(target: String, adapter: String)
+  /// An update that only adding can combine.
+  case notCombinable(target: String, adapter: String, method: String)
+  /// `--combine` without the option that it needs.
+  case combinationLacks(method: String, option: String)
   case strengthOnNew(adapter: String, tensor: String)
   case rowOutside(adapter: String, tensor: String, row: Int, rows: Int)
   case cannotUntie(model: String, target: String)
@@ -72,6 +76,11 @@ package enum PlanningError: Error, Equatable {
     case .doraNotAlone(let target, let adapter):
       "\(adapter) is a DoRA adapter and \"\(target)\" is updated by another adapter too; "
         + "DoRA depends on the weight it was trained on, so merge it alone"
+    case .notCombinable(let target, let adapter, let method):
+      "\(adapter) changes \"\(target)\" by more than one plain pair of factors, which --combine "
+        + "\(method) cannot weigh against others; use --combine sum"
+    case .combinationLacks(let method, let option):
+      "--combine \(method) needs \(option)"
     case .strengthOnNew(let adapter, let tensor):
       "\(adapter): tensor \"\(tensor)\" is new to the base or changes its shape, so a strength "
         + "other than 1 has no meaning for it"

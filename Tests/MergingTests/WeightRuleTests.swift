@@ -141,7 +141,8 @@ import Testing
 
   @Test func `every rule is tried here or by a golden case of its own`() {
     let golden: Set = [
-      "addition", "basis", "blockDiagonalPair", "drawnProduct", "gatheredProduct", "mixedProduct",
+      "addition", "basis", "blockDiagonalPair", "combination", "drawnProduct", "gatheredProduct",
+      "mixedProduct",
       "randomBases", "scatter", "vectorBank",
     ]
     let all = Set(WeightRules.all.keys)

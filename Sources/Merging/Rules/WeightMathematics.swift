@@ -62,6 +62,6 @@ enum WeightRules {
     "modulation": ModulationRule.self, "scaleAndShift": ScaleAndShiftRule.self,
     "truncate": TruncateRule.self, "withoutColumns": WithoutColumnsRule.self,
     "drawnProduct": DrawnProductRule.self, "basis": BasisRule.self,
-    "subspace": SubspaceRule.self, "network": NetworkRule.self,
+    "combination": CombinationRule.self, "subspace": SubspaceRule.self, "network": NetworkRule.self,
   ]
 }

@@ -25,27 +25,35 @@ struct TruncateRule: WeightMathematics {
   }
 
   func apply(to band: inout Matrix, firstRow: Int) {
-    let isTall = band.rows >= band.columns
-    let across = band.transposed
-    // Of the smaller of WᵀW and W·Wᵀ.
-    let (_, vectors) = SymmetricEigen.of(isTall ? across * band : band * across)
-    let size = vectors.rows
-    let rows: Range<Int>
     switch kept {
-    case .strongest(let count): rows = (size - count)..<size
-    case .weakest(let count): rows = 0..<count
+    case .strongest(let count): Truncation.keep(count, of: &band)
+    case .weakest(let count):
+      var strongest = band
+      Truncation.keep(min(band.rows, band.columns) - count, of: &strongest)
+      band = band - strongest
     }
-    // What goes is the smaller part as often as not; what stays is exact where nothing goes.
-    let gone =
-      rows.count * 2 > size
-      ? (rows.lowerBound == 0 ? rows.upperBound..<size : 0..<rows.lowerBound) : rows
+  }
+}
+
+/// A matrix in some of its singular directions.
+enum Truncation {
+  /// Leaves the `count` strongest directions of a matrix.
+  static func keep(_ count: Int, of matrix: inout Matrix) {
+    let isTall = matrix.rows >= matrix.columns
+    let across = matrix.transposed
+    // Of the smaller of WᵀW and W·Wᵀ, values ascending.
+    let (_, vectors) = SymmetricEigen.of(isTall ? across * matrix : matrix * across)
+    let size = vectors.rows
+    // The smaller part is made, so that where nothing goes all stays exact.
+    let keepsMost = count * 2 > size
+    let part = keepsMost ? 0..<(size - count) : (size - count)..<size
     let basis = Matrix(
-      rows: gone.count, columns: size,
-      numbers: Array(vectors.numbers[(gone.lowerBound * size)..<(gone.upperBound * size)]))
-    let part =
+      rows: part.count, columns: size,
+      numbers: Array(vectors.numbers[(part.lowerBound * size)..<(part.upperBound * size)]))
+    let own =
       isTall
-      ? (band * basis.transposed) * basis : basis.transposed * (basis * band)
-    band = gone == rows ? part : band - part
+      ? (matrix * basis.transposed) * basis : basis.transposed * (basis * matrix)
+    matrix = keepsMost ? matrix - own : own
   }
 }
 

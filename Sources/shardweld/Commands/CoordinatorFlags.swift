@@ -24,6 +24,7 @@ struct CoordinatorFlags: CommandFlags, Equatable {
           .required("--keys", .folder, \.keys, "Folder of keys made by shardweld keygen."),
         ]),
       MergeFlags.form.within(\.merge),
+      MergeFlags.several.within(\.merge),
       MergeFlags.course.without("--dry-run").within(\.merge),
       MergeFlags.report.within(\.merge),
     ],

@@ -21,6 +21,12 @@ struct MergeFlags: CommandFlags, Equatable {
   var digest = DigestAlgorithm.xxh3
   var nonFinite = MergeOptions.NonFinite.refuse
 
+  var combine = Combination.Method.sum
+  var density = 1.0
+  /// 0 where it is not given.
+  var combineRank = 0
+  var combineSeed = 0
+
   /// nil is `auto`.
   var workers: Int?
   /// Of one worker; nil is `auto`.
@@ -50,6 +56,10 @@ struct MergeFlags: CommandFlags, Equatable {
     options.dtype = dtype
     options.digest = digest.rawValue
     options.nonFinite = nonFinite
+    options.combination.method = combine
+    options.combination.density = density
+    options.combination.rank = combineRank
+    options.combination.seed = combineSeed
     return options
   }
 
@@ -58,7 +68,7 @@ struct MergeFlags: CommandFlags, Equatable {
     purpose: "Adds one or more PEFT adapters to a checkpoint and writes the merged checkpoint as "
       + "plain safetensors, with worker processes of its own on this machine. Stopped or killed "
       + "at any moment, the same command goes on where it was, and the output is the same bytes.",
-    groups: [inputs, form, resources, course, report],
+    groups: [inputs, form, several, resources, course, report],
     examples: [
       .init(
         lines: ["merge --base BASE --adapter ADAPTER --output MERGED"],
@@ -121,6 +131,24 @@ struct MergeFlags: CommandFlags, Equatable {
       .value(
         "--nonfinite", .choice(MergeOptions.NonFinite.self), \.nonFinite,
         "What to do where a merged weight is not finite and the base's was."),
+    ])
+
+  static let several = FlagGroup<MergeFlags>(
+    "Several adapters",
+    [
+      .value(
+        "--combine", .choice(Combination.Method.self), \.combine,
+        "How updates of one weight come together: added (sum, linear, cat), added and cut to a "
+          + "rank (svd), or thinned and weighed against each other, each with its strength."),
+      .value(
+        "--density", .share, \.density,
+        "Share of each update that ties, dare_linear, dare_ties and magnitude_prune keep."),
+      .value(
+        "--combine-rank", .count(0...65536), \.combineRank,
+        "Rank that svd cuts to; it must be given there."),
+      .value(
+        "--combine-seed", .count(0...2_147_483_647), \.combineSeed,
+        "Where the random choices of dare_linear and dare_ties come from."),
     ])
 
   static let resources = FlagGroup<MergeFlags>(

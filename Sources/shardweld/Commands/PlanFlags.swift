@@ -14,6 +14,7 @@ struct PlanFlags: CommandFlags, Equatable {
     groups: [
       MergeFlags.inputs.optional("--output").within(\.merge),
       MergeFlags.form.within(\.merge),
+      MergeFlags.several.within(\.merge),
       MergeFlags.resources.within(\.merge),
       FlagGroup(
         "Report",

@@ -64,6 +64,14 @@ enum Quantity {
     return seconds <= 3_600_000 ? seconds : nil
   }
 
+  /// The number in `0.5`, above 0 and up to 1.
+  static func share(_ text: String) -> Double? {
+    guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
+      let value = Double(text), value > 0, value <= 1
+    else { return nil }
+    return value
+  }
+
   /// The number in `5`, `5%` or `0.5%`, above 0 and up to 100.
   static func percent(_ text: String) -> Double? {
     let number = text.hasSuffix("%") ? text.dropLast() : text[...]

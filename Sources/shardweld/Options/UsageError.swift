@@ -25,6 +25,7 @@ enum UsageError: Error, Equatable {
   case badCount(flag: String, value: String, range: ClosedRange<Int>)
   case badDuration(flag: String, value: String)
   case badPercent(flag: String, value: String)
+  case badShare(flag: String, value: String)
   case badStrength(adapter: String, text: String)
   case badEndpoint(flag: String, value: String, example: String)
   /// Two flags that exclude each other.
@@ -70,6 +71,8 @@ enum UsageError: Error, Equatable {
       "\(Self.subject(flag)) is a time such as 90s, 55m or 2h, not \"\(value)\""
     case .tooLittleMemory(let flag, let found, let needed):
       "\(Self.subject(flag)) is \(Amount.bytes(found)), but a worker needs \(Amount.bytes(needed))"
+    case .badShare(let flag, let value):
+      "\(Self.subject(flag)) is a number above 0 and up to 1, such as 0.5, not \"\(value)\""
     case .badPercent(let flag, let value):
       "\(Self.subject(flag)) is a percentage above 0 and up to 100, such as 5 or 0.5%, "
         + "not \"\(value)\""

@@ -104,6 +104,16 @@ extension ValueKind<Double> {
     }, write: { "\($0)%" })
 }
 
+extension ValueKind<Double> {
+  /// A part of 1.
+  static let share = ValueKind(
+    placeholder: "SHARE",
+    read: { text, flag throws(UsageError) in
+      guard let value = Quantity.share(text) else { throw .badShare(flag: flag, value: text) }
+      return value
+    }, write: { "\($0)" })
+}
+
 extension ValueKind<AdapterChoice> {
   static let adapter = ValueKind(
     placeholder: "DIR[=STRENGTH]", completion: .folders,
