@@ -16,18 +16,28 @@
 
 #include "convert.h"
 
+CK_INLINE size_t CK(element_size)(int element) {
+  return element == ck_f64 ? 8 : element == ck_f32 ? 4 : 2;
+}
+
 #define REAL float
+#define WORD uint32_t
 #define KIND(name) CK(name##_f32)
 #include "product.h"
 #include "elementwise.h"
+#include "measure.h"
 #undef REAL
+#undef WORD
 #undef KIND
 
 #define REAL double
+#define WORD uint64_t
 #define KIND(name) CK(name##_f64)
 #include "product.h"
 #include "elementwise.h"
+#include "measure.h"
 #undef REAL
+#undef WORD
 #undef KIND
 
 #define CK_BOTH(name) {CK(name##_f32), CK(name##_f64)}
@@ -46,4 +56,5 @@ const struct ck_table CK(table) = {
     .row_squares = CK_BOTH(row_squares),
     .column_squares = CK_BOTH(column_squares),
     .count_beyond = CK_BOTH(count_beyond),
+    .measure = CK_BOTH(measure),
 };

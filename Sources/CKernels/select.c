@@ -109,3 +109,8 @@ size_t ck_count_beyond(const struct ck_table *t, int precision, const void *valu
                        size_t count) {
   return t->count_beyond[precision](value, limit, count);
 }
+
+void ck_measure(const struct ck_table *t, int precision, const struct ck_measured *row,
+                double *totals, struct ck_counts *counts) {
+  t->measure[precision](row, totals, counts);
+}

@@ -26,6 +26,8 @@ struct ck_table {
   void (*column_squares[2])(const void *value, size_t count, double *sums);
   /// How many elements are NaN or of a magnitude of at least `limit`.
   size_t (*count_beyond[2])(const void *value, double limit, size_t count);
+  /// What an update did to a row; see `ck_measure`.
+  void (*measure[2])(const struct ck_measured *row, double *totals, struct ck_counts *counts);
 };
 
 extern const struct ck_table ck_plain;

@@ -108,6 +108,19 @@ import CKernels
     let bound = precision == .single && element.byteCount >= 4 ? .infinity : element.overflow
     return unsafe ck_count_beyond(table, precision.rawValue, value, bound, count)
   }
+
+  /// Adds what an update did to a row to its counts, and to three totals for each of its runs
+  /// (`MeasuredRuns`).
+  package func measure(
+    _ precision: Precision, _ row: MeasuredRow, totals: UnsafeMutablePointer<Double>,
+    _ counts: inout MeasuredCounts
+  ) {
+    unsafe withUnsafePointer(to: row.raw) { row in
+      unsafe withUnsafeMutablePointer(to: &counts.raw) {
+        unsafe ck_measure(table, precision.rawValue, row, totals, $0)
+      }
+    }
+  }
 }
 
 /// A tile of a low-rank product, its factors packed as `Packing` says.

@@ -1,8 +1,8 @@
 // commit/00012.json: job 12 is done, by this attempt, with these digests.
 //
 //   {"job":12,"shard":"model-00013-of-00200.safetensors","byteCount":4096,"digest":"xxh3:…",
-//    "tensors":[["xxh3:…","xxh3:…"]],"attempt":[12,3,1],"host":"n1","processID":77,
-//    "milliseconds":1200,"readBackBy":"n2/81"}
+//    "tensors":[["xxh3:…","xxh3:…",{"baseNorm":12.5,…}]],"attempt":[12,3,1],"host":"n1",
+//    "processID":77,"milliseconds":1200,"readBackBy":"n2/81"}
 import OrderedJSON
 package import Planning
 

@@ -28,6 +28,7 @@ extension KnownAnswers {
     (.addRowSquares, .single, "705d1ddbfeac4bb22369337a5ea04e33"),
     (.addColumnSquares, .single, "f78a4c75d8ad67e3020f2ce51af3ff6d"),
     (.nonFiniteCount, .single, "5c17eb2d760591d6affdf15c6d6d6e38"),
+    (.measure, .single, "431c7cfe90cd44d5c6bb27276602f440"),
     (.widen, .double, "8d73d8b159fbedfcbe625c7ad3b9ecb8"),
     (.narrow, .double, "cdd78026d2677eda19319de6e7c3d876"),
     (.addProduct, .double, "3f1dca27b5df4610d5a1338daf18887c"),
@@ -39,5 +40,6 @@ extension KnownAnswers {
     (.addRowSquares, .double, "8038f5568bf0468644f1683e03a32f97"),
     (.addColumnSquares, .double, "fec7821d377092cc3b1305bba4516d66"),
     (.nonFiniteCount, .double, "b1c4936ff94446c88f1b7986b35c15cc"),
+    (.measure, .double, "a55b396bce030c2bf4e7b37cbf30e4fe"),
   ]
 }

@@ -22,7 +22,7 @@ package enum KnownAnswers {
   /// A loop of a kernel table, by its name there.
   package enum Loop: String, Sendable, CaseIterable {
     case widen, narrow, addProduct, sumProduct, addScaled, lerp, scale, scaleEach
-    case addRowSquares, addColumnSquares, nonFiniteCount
+    case addRowSquares, addColumnSquares, nonFiniteCount, measure
   }
 
   /// A question and the digest that answers it.

@@ -30,6 +30,7 @@ struct LoopTrial: ~Copyable {
     case .addRowSquares: addRowSquares()
     case .addColumnSquares: addColumnSquares()
     case .nonFiniteCount: countNonFinite()
+    case .measure: measure()
     }
     return digester.finish()
   }
@@ -141,6 +142,40 @@ struct LoopTrial: ~Copyable {
       let row = numbers.finite(precision, count, spread: 30)
       unsafe kernels.addColumnSquares(precision, row.bytes.baseAddress!, count: count, to: sums)
       take(totals, byteCount: 4097 * 8)
+    }
+  }
+
+  /// Rows on their way from each type to itself and to the next one.
+  private mutating func measure() {
+    let totals = Buffer(byteCount: 17 * MeasuredRuns.totals * 8)
+    let sums = unsafe totals.bytes.bindMemory(to: Double.self).baseAddress!
+    let base = Buffer(byteCount: 4097 * 8)
+    let written = Buffer(byteCount: 4097 * 8)
+    var counts = MeasuredCounts()
+    for source in ElementType.allCases where source != .f64 || precision == .double {
+      for target in [source, ElementType(rawValue: (source.rawValue + 1) % 4)!] {
+        for count in Self.lengths {
+          let value = numbers.finite(precision, count, spread: 12)
+          let start = unsafe UnsafeRawPointer(value.bytes.baseAddress!)
+          unsafe kernels.narrow(
+            precision, start, to: base.bytes.baseAddress!, source, count: count)
+          unsafe kernels.scale(
+            precision, start, to: value.bytes.baseAddress!, factor: 1.01, count: count)
+          unsafe kernels.narrow(
+            precision, start, to: written.bytes.baseAddress!, target, count: count)
+          unsafe kernels.measure(
+            precision,
+            MeasuredRow(
+              base: base.bytes.baseAddress!, source, value: start,
+              written: written.bytes.baseAddress!, target, count: count),
+            totals: sums, &counts)
+          take(totals, byteCount: 17 * MeasuredRuns.totals * 8)
+        }
+        for count in [counts.moved, counts.changed, counts.vanished, counts.overflowed] {
+          take(count)
+        }
+        take(Int(bitPattern: UInt(counts.largest.bitPattern)))
+      }
     }
   }
 

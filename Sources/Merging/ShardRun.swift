@@ -16,6 +16,7 @@ final class ShardRun {
   // The tensor being merged: changed at the gate of its tiles only.
   private var outputDigester: Digester?
   private var sourceDigester: Digester?
+  private var tally = Tally()
 
   init(_ context: MergeContext, _ output: ShardOutput?, path: String) {
     self.context = context
@@ -31,6 +32,7 @@ final class ShardRun {
   ) throws(MergingError) -> TensorDigests {
     outputDigester = Digester(.xxh3)
     sourceDigester = recipe.isCopy ? nil : Digester(.xxh3)
+    tally = Tally()
     func report(_ byteCount: Int64) throws(MergingError) {
       guard progress(doneByteCount + byteCount) else { throw .stopped(path: path) }
     }
@@ -39,7 +41,8 @@ final class ShardRun {
     doneByteCount += recipe.byteCount
     let output = outputDigester.take()!.finish().description
     let source = sourceDigester.take()?.finish().description ?? output
-    return TensorDigests(output: output, source: source)
+    return TensorDigests(
+      output: output, source: source, update: recipe.updates.isEmpty ? nil : tally.total)
   }
 
   /// Copies a tensor's bytes in blocks, in any dtype.
@@ -96,6 +99,7 @@ final class ShardRun {
             UnsafeRawBufferPointer(tensor.sourceBytes(of: tile, bench)))
           unsafe self.digestOutput(
             UnsafeRawBufferPointer(tensor.outputBytes(of: tile, bench)))
+          if tensor.isMeasured { self.tally.add(bench) }
         },
         store: { (bench, tile) throws(MergingError) in
           let tile = tensor.grid[first + tile]

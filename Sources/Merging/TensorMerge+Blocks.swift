@@ -20,6 +20,7 @@ extension TensorMerge {
       at: recipe.source.offset + Int64(first) * Int64(sourceByteCount))
     let output = unsafe outputBytes(of: tile, bench)
     let width = tile.columns.count
+    startMeasuring(tile, bench)
     try tile.eachBlock(height: blockRows, width: blockColumns) {
       (block, newRows) throws(MergingError) in
       if newRows { bench.forgetLeft() }
@@ -33,6 +34,8 @@ extension TensorMerge {
       unsafe try checkFinite(block, source, bench)
       unsafe write(
         block, to: output.baseAddress! + place * outputByteCount, stride: width, bench)
+      unsafe measure(
+        block, of: tile, source, written: output.baseAddress! + place * outputByteCount, bench)
     }
   }
 

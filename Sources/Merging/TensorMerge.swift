@@ -114,8 +114,8 @@ final class TensorMerge {
     if recipe.elementsTogether > 0 { return cutRows(normal) }
     for elementCount in [normal, min(most, fair)] where !holdsAll {
       grid = TileGrid(
-        rows: recipe.rows, columns: recipe.columns, elementCount: elementCount,
-        panelWidth: precision.panelWidth)
+        rows: recipe.rows, columns: recipe.columns,
+        elementCount: min(elementCount, measurableCount), panelWidth: cutWidth)
       holdsAll = span()
     }
     shapeBlocks(holdsAll: holdsAll)
@@ -126,7 +126,7 @@ final class TensorMerge {
     let columns = max(1, recipe.columns)
     let together = max(1, recipe.elementsTogether / columns)
     let step = together == recipe.rows ? together : recipe.rowsTogether
-    let multiple = max(1, elementCount / (step * columns))
+    let multiple = max(1, min(elementCount, measurableCount) / (step * columns))
     grid = TileGrid(rows: recipe.rows, columns: recipe.columns, rowsAtOnce: step * multiple)
     _ = span()
     blockColumns = recipe.columns
@@ -167,7 +167,7 @@ final class TensorMerge {
   }
 
   private func shapeBlocks(holdsAll: Bool) {
-    let width = precision.panelWidth
+    let width = cutWidth
     let columns = grid.columnsAtOnce
     let hasProduct = recipe.updates.indices.contains { product(of: $0) != nil }
     let hasRowNorms = recipe.updates.indices.contains {

@@ -1,5 +1,6 @@
 // The buffers of one thread. Each is made when it is first needed and used again for every tile of
 // every tensor: nothing is allocated on the way.
+import Kernels
 import Planning
 import Storage
 
@@ -69,6 +70,26 @@ final class Workbench {
   /// Elements picked out of `read`, and the same widened.
   private(set) lazy var picked = Buffer(byteCount: budget.lineByteCount)
   private(set) lazy var line = Buffer(byteCount: budget.lineByteCount)
+
+  /// Three totals for each measured run of a tile, the runs of its rows one after the other.
+  var totals: UnsafeMutablePointer<Double> {
+    unsafe totalBytes.bytes.baseAddress!.assumingMemoryBound(to: Double.self)
+  }
+  private lazy var totalBytes = Buffer(byteCount: TileBudget.measuredByteCount)
+  /// Runs of the tile that was measured last.
+  private(set) var runCount = 0
+  /// Of that tile.
+  var counts = MeasuredCounts()
+
+  /// Begins to measure a tile of so many runs. Only where a rule needs all of a tensor at once are
+  /// they more than there is room for.
+  func measure(runs: Int) {
+    let byteCount = runs * MeasuredRuns.totals * 8
+    if unsafe totalBytes.bytes.count < byteCount { totalBytes = Buffer(byteCount: byteCount) }
+    unsafe totals.update(repeating: 0, count: runs * MeasuredRuns.totals)
+    runCount = runs
+    counts = MeasuredCounts()
+  }
 
   /// What `left` holds: window rows of an update's left factor, from an offset in bytes.
   struct LeftSlot {

@@ -1,29 +1,35 @@
 // What a worker leaves beside its finished shard, and what the coordinator commits it by:
 //
-//   {"attempt":[12,3,1],"byteCount":4096,"digest":"xxh3:…","tensors":[["xxh3:…","xxh3:…"]],
+//   {"attempt":[12,3,1],"byteCount":4096,"digest":"xxh3:…",
+//    "tensors":[["xxh3:…","xxh3:…"],["xxh3:…","xxh3:…",{"baseNorm":12.5,…}]],
 //    "host":"n1","processID":77,"milliseconds":1200,"kernel":"avx2"}
 package import OrderedJSON
 import Storage
 
-/// The digests of one tensor: of the bytes written and of the bytes it was made from.
+/// The digests of one tensor, of the bytes written and of the bytes it was made from, and what was
+/// measured between the two.
 package struct TensorDigests: Hashable, Sendable {
   /// `xxh3:…` of the tensor's bytes in the output.
   package var output: String
   /// `xxh3:…` of the source's bytes.
   package var source: String
+  /// nil where no update touches the tensor, and in records of versions that did not measure.
+  package var update: UpdateStatistics?
 
-  package init(output: String, source: String) {
+  package init(output: String, source: String, update: UpdateStatistics? = nil) {
     self.output = output
     self.source = source
+    self.update = update
   }
 
-  /// Writes a list of digests, one pair a recipe, as the next value.
+  /// Writes a list, one entry a recipe, as the next value.
   package static func write(_ tensors: [TensorDigests], to writer: inout JSONWriter) {
     writer.array { writer in
       for tensor in tensors {
         writer.array { pair in
           pair.string(tensor.output)
           pair.string(tensor.source)
+          if let update = tensor.update { update.write(to: &pair) }
         }
       }
     }
@@ -32,11 +38,19 @@ package struct TensorDigests: Hashable, Sendable {
   /// Reads what `write` wrote.
   package static func read(from reader: inout JSONReader) throws(PlanError) -> [TensorDigests] {
     try reader.list { reader throws(PlanError) in
-      let pair = try reader.list { r throws(PlanError) in try r.digest("tensors") }
+      var pair: [String] = []
+      var update: UpdateStatistics?
+      try reader.array { reader throws(PlanError) in
+        if pair.count == 2, update == nil {
+          update = try UpdateStatistics.read(from: &reader)
+        } else {
+          pair.append(try reader.digest("tensors"))
+        }
+      }
       guard pair.count == 2 else {
         throw .invalid(member: "tensors", found: "a list of \(pair.count) digests")
       }
-      return TensorDigests(output: pair[0], source: pair[1])
+      return TensorDigests(output: pair[0], source: pair[1], update: update)
     }
   }
 }

@@ -28,6 +28,8 @@ package struct TileBudget: Equatable, Sendable {
   package static let runtimeByteCount: Int64 = 64_000_000
   /// Tiles are this large where nothing asks for more: they stay in a core's cache.
   package static let streamByteCount = 2 << 20
+  /// Totals of a tile's measured runs, for each thread.
+  package static let measuredByteCount = 384 << 10
 
   package init(memoryByteCount: Int64 = 256_000_000, threads: Int) {
     let threads = max(1, threads)
@@ -62,7 +64,7 @@ package struct TileBudget: Equatable, Sendable {
   /// Bytes of one thread's buffers.
   package var threadByteCount: Int {
     2 * tileByteCount + 3 * blockByteCount + leftByteCount + segmentByteCount + readByteCount
-      + 2 * lineByteCount
+      + 2 * lineByteCount + Self.measuredByteCount
   }
 
   /// The most memory the process holds: all buffers and the runtime.

@@ -148,6 +148,7 @@ extension Manifest {
       case "source": tensor.sourceDigest = try reader.digest(key)
       case "updates":
         tensor.updates = try reader.list { r throws(PlanError) in try readOrigin(&r) }
+      case "statistics": tensor.statistics = try UpdateStatistics.read(from: &reader)
       default: throw .unknown(member: key)
       }
     }

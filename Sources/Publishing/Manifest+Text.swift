@@ -12,7 +12,7 @@
 //   "shards":[
 //   {"name":"model-00001-of-00002.safetensors","byteCount":4096,"digest":"xxh3:…","tensors":[
 //   {"name":"a.weight","dtype":"BF16","shape":[8,4],"digest":"xxh3:…","source":"xxh3:…",
-//    "updates":[[0,"alpha 16 / r 8"]]}]}],
+//    "updates":[[0,"alpha 16 / r 8"]],"statistics":{"baseNorm":12.5,…}}]}],
 //   "digest":"xxh3:…"}
 //
 // The last member is the digest of every byte before its value: a manifest vouches for the output,
@@ -96,6 +96,9 @@ extension Manifest {
           }
         }
       }
+      guard let statistics = tensor.statistics else { return }
+      writer.key("statistics")
+      statistics.write(to: &writer)
     }
   }
 

@@ -53,6 +53,8 @@ package struct Manifest: Equatable, Sendable {
     package var sourceDigest: String
     /// In the order they were added; none for a copy.
     package var updates: [Origin]
+    /// What the updates did; nil for a copy, and in manifests of versions that did not measure.
+    package var statistics: UpdateStatistics?
 
     package var byteCount: Int64 { Int64(shape.reduce(dtype.bitCount, *) / 8) }
   }
@@ -92,7 +94,8 @@ package struct Manifest: Equatable, Sendable {
           Tensor(
             name: recipe.name, dtype: recipe.dtype, shape: recipe.shape, digest: digests.output,
             sourceDigest: digests.source,
-            updates: recipe.stories(plan.inputs).map { Origin(adapter: $0.adapter, text: $0.text) })
+            updates: recipe.stories(plan.inputs).map { Origin(adapter: $0.adapter, text: $0.text) },
+            statistics: digests.update)
         })
     }
   }

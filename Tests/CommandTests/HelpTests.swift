@@ -91,6 +91,7 @@ extension Command {
     case .worker: _ = try WorkerFlags.declaration.parse(words)
     case .plan: _ = try PlanFlags.declaration.parse(words)
     case .verify: _ = try VerifyFlags.declaration.parse(words)
+    case .report: _ = try ReportFlags.declaration.parse(words)
     case .status: _ = try StatusFlags.declaration.parse(words)
     case .explain: _ = try ExplainFlags.declaration.parse(words)
     case .inspect: _ = try InspectFlags.declaration.parse(words)

@@ -19,7 +19,7 @@ struct SoundnessTests {
     let set = InstructionSet.current.name
     return (
       answers,
-      "this machine does not compute as it must: nonFiniteCount in double precision with \(set) "
+      "this machine does not compute as it must: measure in double precision with \(set) "
         + "gives \(right), expected is xxh3:00000000000000000000000000000000; nothing is merged "
         + "here: test its memory and processor"
     )

@@ -98,7 +98,8 @@ struct TinyOutput {
         tensors: job.recipes.map {
           TensorDigests(
             output: Digest.xxh3(Self.tensor($0.name)).description,
-            source: Digest.xxh3("source \($0.name)").description)
+            source: Digest.xxh3("source \($0.name)").description,
+            update: $0.isCopy ? nil : UpdateStatistics(baseNorm: 3, updateNorm: 0.1, moved: 2))
         },
         attempt: attempt(job.id), host: "n1", processID: 7, milliseconds: 12, readBackBy: "")
     }

@@ -11,6 +11,7 @@
 #define CK_PANEL_BYTES 128
 #define CK_LEFT_ROWS 12
 #define CK_SQUARE_LANES 16
+#define CK_MEASURED_RUN 256
 
 #pragma clang assume_nonnull begin
 
@@ -30,6 +31,29 @@ struct ck_product {
   size_t left_group;
   const void *right;
   size_t right_panel;
+};
+
+/// A row, or a part of one that begins with a run, on its way: file elements of type `source`, the
+/// working numbers made of them, and the file elements of type `target` that these were rounded to.
+struct ck_measured {
+  int source, target;
+  const void *base;
+  const void *value;
+  const void *written;
+  size_t count;
+};
+
+/// Counts that add up whatever the order, of elements, and the largest |value − base|.
+struct ck_counts {
+  double largest;
+  /// value − base is not 0.
+  uint64_t moved;
+  /// What was written differs from the base rounded to the same type.
+  uint64_t changed;
+  /// Moved and not changed.
+  uint64_t vanished;
+  /// Finite in the base, and not as written.
+  uint64_t overflowed;
 };
 
 /// The loops of one set.
@@ -71,5 +95,12 @@ void ck_column_squares(const struct ck_table *t, int precision, const void *valu
                        double *sums);
 size_t ck_count_beyond(const struct ck_table *t, int precision, const void *value, double limit,
                        size_t count);
+/// Adds to the counts, and for each run of CK_MEASURED_RUN elements to three totals of its own:
+/// the squares of the base, of value − base, and of (written − rounded base) − (value − base). A
+/// run is summed in double in CK_SQUARE_LANES lanes, element n of it in lane n % CK_SQUARE_LANES.
+/// Elements of which one of these numbers is not finite are in no square and not in `largest`,
+/// `moved` or `vanished`.
+void ck_measure(const struct ck_table *t, int precision, const struct ck_measured *row,
+                double *totals, struct ck_counts *counts);
 
 #pragma clang assume_nonnull end

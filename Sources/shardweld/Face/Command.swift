@@ -3,7 +3,8 @@ import Storage
 
 /// A command of the tool; the order is that of the help.
 enum Command: String, CaseIterable, Sendable {
-  case merge, coordinator, worker, plan, verify, status, explain, inspect, diff, keygen, completions
+  case merge, coordinator, worker, plan, verify, report, status, explain, inspect, diff, keygen
+  case completions
 
   var outline: CommandOutline { flags.outline }
 
@@ -15,6 +16,7 @@ enum Command: String, CaseIterable, Sendable {
     case .worker: WorkerFlags.self
     case .plan: PlanFlags.self
     case .verify: VerifyFlags.self
+    case .report: ReportFlags.self
     case .status: StatusFlags.self
     case .explain: ExplainFlags.self
     case .inspect: InspectFlags.self
@@ -34,6 +36,7 @@ enum Command: String, CaseIterable, Sendable {
     case .worker: try start(words, WorkerCommand.run)
     case .plan: try start(words, PlanCommand.run)
     case .verify: try start(words, VerifyCommand.run)
+    case .report: try start(words, ReportCommand.run)
     case .status: try start(words, StatusCommand.run)
     case .explain: try start(words, ExplainCommand.run)
     case .inspect: try start(words, InspectCommand.run)
