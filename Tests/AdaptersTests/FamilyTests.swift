@@ -135,7 +135,7 @@ import Testing
         #""peft_type": "HRA", "new_switch": true"#, [("model.q.hra_u", [4, 2])],
         #"A/adapter_config.json: "new_switch" is true: this key is not known for HRA and may change the result"#
       ),
-        (
+      (
         #""peft_type": "BOFT""#, [("model.q.boft_R", [1, 2, 4, 4])],
         #"A/adapter_config.json: module "q" has boft_R but no boft_s; the file is incomplete"#
       ),
