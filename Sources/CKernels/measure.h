@@ -8,6 +8,7 @@ struct KIND(run) {
 };
 
 typedef REAL KIND(lanes) __attribute__((ext_vector_type(CK_SQUARE_LANES)));
+typedef WORD KIND(words) __attribute__((ext_vector_type(CK_SQUARE_LANES)));
 typedef double KIND(sums) __attribute__((ext_vector_type(CK_SQUARE_LANES)));
 
 CK_INLINE WORD KIND(word)(REAL x) { WORD w; CK_COPY(&w, &x, sizeof w); return w; }
@@ -27,50 +28,49 @@ CK_INLINE double KIND(lane_total)(const KIND(sums) *sums) {
 }
 
 // `is_same`: base and base as written are the same numbers.
-CK_INLINE void KIND(sum_run)(struct KIND(run) run, size_t count, double *totals,
-                             const int is_same) {
+CK_INLINE void KIND(add_run)(struct KIND(run) run, size_t count, double *totals,
+                             struct ck_counts *counts, const int is_same) {
   KIND(sums) of_base = 0, of_update = 0, of_loss = 0;
+  KIND(words) largest = 0, moved = 0, changed = 0, vanished = 0;
   for (size_t i = 0; i < count; i += CK_SQUARE_LANES) {
     KIND(lanes) b, p, w, o;
+    KIND(words) plain, written, update;
     CK_COPY(&b, run.base + i, sizeof b);
     CK_COPY(&w, run.value + i, sizeof w);
     CK_COPY(&o, run.written + i, sizeof o);
-    KIND(lanes) loss = o - w;
-    if (!is_same) {
-      CK_COPY(&p, run.plain + i, sizeof p);
-      loss = loss - (p - b);
-    }
+    if (is_same) p = b;
+    else CK_COPY(&p, run.plain + i, sizeof p);
+    const KIND(lanes) d = w - b;
+    KIND(lanes) e = o - w;
+    if (!is_same) e = e - (p - b);
     const KIND(sums) base = __builtin_convertvector(b, KIND(sums));
-    const KIND(sums) update = __builtin_convertvector(w - b, KIND(sums));
-    const KIND(sums) lost = __builtin_convertvector(loss, KIND(sums));
-    of_base = __builtin_elementwise_fma(base, base, of_base);
-    of_update = __builtin_elementwise_fma(update, update, of_update);
-    of_loss = __builtin_elementwise_fma(lost, lost, of_loss);
+    of_base += base * base;
+    const KIND(sums) wide = __builtin_convertvector(d, KIND(sums));
+    of_update += wide * wide;
+    const KIND(sums) lost = __builtin_convertvector(e, KIND(sums));
+    of_loss += lost * lost;
+    CK_COPY(&plain, &p, sizeof p);
+    CK_COPY(&written, &o, sizeof o);
+    CK_COPY(&update, &d, sizeof d);
+    // Without their signs, finite numbers are in the order of their bits.
+    update &= (WORD)-1 >> 1;
+    const KIND(words) is_moved = (KIND(words))(update != 0);
+    const KIND(words) is_kept = (KIND(words))(plain == written);
+    largest = __builtin_elementwise_max(largest, update);
+    moved -= is_moved;
+    changed -= ~is_kept;
+    vanished -= is_moved & is_kept;
   }
   totals[0] = KIND(lane_total)(&of_base);
   totals[1] = KIND(lane_total)(&of_update);
   totals[2] = KIND(lane_total)(&of_loss);
-}
-
-CK_INLINE void KIND(count_run)(struct KIND(run) run, size_t count, struct ck_counts *counts) {
-  const WORD magnitude = (WORD)-1 >> 1;
-  WORD largest = 0, moved = 0, changed = 0, vanished = 0;
-  for (size_t i = 0; i < count; i++) {
-    const WORD update = KIND(word)(run.value[i] - run.base[i]) & magnitude;
-    const WORD is_moved = update != 0;
-    const WORD is_changed = KIND(word)(run.written[i]) != KIND(word)(run.plain[i]);
-    // Numbers that are finite and not negative are in the order of their bits.
-    largest = update > largest ? update : largest;
-    moved += is_moved;
-    changed += is_changed;
-    vanished += is_moved & (is_changed ^ 1);
-  }
+  const WORD most = __builtin_reduce_max(largest);
   REAL number;
-  CK_COPY(&number, &largest, sizeof number);
+  CK_COPY(&number, &most, sizeof number);
   if ((double)number > counts->largest) counts->largest = (double)number;
-  counts->moved += moved;
-  counts->changed += changed;
-  counts->vanished += vanished;
+  counts->moved += __builtin_reduce_add(moved);
+  counts->changed += __builtin_reduce_add(changed);
+  counts->vanished += __builtin_reduce_add(vanished);
 }
 
 // Counts the elements that are not finite on their way, and makes them zeros in all four.
@@ -118,17 +118,23 @@ static void KIND(measure)(const struct ck_measured *row, double *totals,
     }
     struct KIND(run) run = {base, is_same ? base : plain, count == padded ? made : value, written};
     double sums[3];
-    if (is_same) KIND(sum_run)(run, padded, sums, 1);
-    else KIND(sum_run)(run, padded, sums, 0);
+    struct ck_counts here = {0};
+    if (is_same) KIND(add_run)(run, padded, sums, &here, 1);
+    else KIND(add_run)(run, padded, sums, &here, 0);
     const double all = sums[0] + sums[1] + sums[2];
     if (all - all != 0) {
+      here = (struct ck_counts){0};
       if (count == padded) CK_COPY(value, made, count * sizeof *value);
       if (is_same) CK_COPY(plain, base, padded * sizeof *plain);
-      KIND(clear_non_finite)(base, plain, value, written, count, counts);
+      KIND(clear_non_finite)(base, plain, value, written, count, &here);
       run = (struct KIND(run)){base, plain, value, written};
-      KIND(sum_run)(run, padded, sums, 0);
+      KIND(add_run)(run, padded, sums, &here, 0);
     }
-    KIND(count_run)(run, padded, counts);
+    if (here.largest > counts->largest) counts->largest = here.largest;
+    counts->moved += here.moved;
+    counts->changed += here.changed;
+    counts->vanished += here.vanished;
+    counts->overflowed += here.overflowed;
     for (int i = 0; i < 3; i++) totals[i] += sums[i];
   }
 }

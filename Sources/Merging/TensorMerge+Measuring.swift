@@ -36,12 +36,14 @@ extension TensorMerge {
     bench.measure(runs: tile.rows.count * runsOfRow(of: tile))
   }
 
-  /// Measures a block: its base bytes, its value on the workbench, and its output bytes.
+  /// Measures a block: its base bytes, its value on the workbench, and its output bytes. Returns
+  /// how many elements were finite and no longer are.
   func measure(
     _ block: Window, of tile: Window, _ source: BlockSource, written: UnsafeRawPointer,
     _ bench: Workbench
-  ) {
-    guard isMeasured else { return }
+  ) -> Int {
+    guard isMeasured else { return 0 }
+    let before = bench.counts.overflowed
     let value = unsafe bench.value.bytes.baseAddress!
     let count = block.columns.count
     let first = (block.columns.lowerBound - tile.columns.lowerBound) / MeasuredRuns.elementCount
@@ -56,5 +58,6 @@ extension TensorMerge {
           written: written + place * outputByteCount, recipe.dtype.element, count: count),
         totals: bench.totals + run * MeasuredRuns.totals, &bench.counts)
     }
+    return bench.counts.overflowed - before
   }
 }

@@ -115,6 +115,12 @@ struct ReportTests {
     let flags = try MergeReport(Self.flagged, output: "/out").text(all: false)
     #expect(flags.contains("\nuntouched experts   model.layers.0.mlp.experts.*.up.weight"))
     #expect(flags.contains("\noverflow  3 elements no longer finite\n"))
+    var taken = Self.manifest([("norm", nil)])
+    let own = Manifest.Origin(adapter: 0, text: "the adapter's own tensor")
+    taken.shards[0].tensors[0].updates = [own]
+    #expect(
+      try MergeReport(taken, output: "/out").text(all: false)
+        .hasSuffix("1: 0 changed by updates, 1 the adapter's own, not measured\n"))
     let none = try MergeReport(Self.manifest([("norm", nil)]), output: "/out")
     #expect(none.text(all: false).hasSuffix("tensors  1: 0 changed by updates\n"))
   }
@@ -143,6 +149,7 @@ struct ReportTests {
           "digest": "\(manifest.outputDigest)",
           "tensorCount": 2,
           "changedCount": 1,
+          "takenCount": 0,
           "total": {
             "tensorCount": 1,
             "elementCount": 100,

@@ -13,6 +13,7 @@ extension MergeReport {
       writer.member("digest", manifest.outputDigest)
       writer.member("tensorCount", tensorCount)
       writer.member("changedCount", tensors.count)
+      writer.member("takenCount", takenCount)
       writer.key("total")
       writer.object { Self.write(total, to: &$0) }
       writer.key("modules")

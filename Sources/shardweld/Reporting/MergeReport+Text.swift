@@ -15,7 +15,8 @@ extension MergeReport {
     }
     facts.add(
       "tensors",
-      "\(Amount.count(tensorCount)): \(Amount.count(tensors.count)) changed by updates")
+      "\(Amount.count(tensorCount)): \(Amount.count(tensors.count)) changed by updates"
+        + (takenCount == 0 ? "" : ", \(Amount.count(takenCount)) the adapter's own, not measured"))
     guard !tensors.isEmpty else { return facts.text }
     let sum = total.statistics
     facts.add(

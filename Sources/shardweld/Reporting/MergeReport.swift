@@ -81,6 +81,11 @@ struct MergeReport {
 
   /// Tensors of the output.
   var tensorCount: Int { manifest.shards.reduce(0) { $0 + $1.tensors.count } }
+
+  /// Tensors that are an adapter's own: copied, and not measured beside the base's.
+  var takenCount: Int {
+    manifest.shards.reduce(0) { $0 + $1.tensors.count { $0.change == .taken } }
+  }
 }
 
 extension UpdateStatistics {
