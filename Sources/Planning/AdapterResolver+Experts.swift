@@ -19,16 +19,17 @@ extension AdapterResolver {
     var stacks: [ExpertStack] = []
     for (parameter, module) in zip(group.parameters, group.modules) {
       guard let place = locate(group.path, parameter, naming) else { continue }
+      let path = group.path(of: parameter)
       if case .tensor(let name) = place, base.tensor(name)!.shape.count == 2 {
         // A bare matrix, such as a router: an ordinary pair.
-        let scale = try self.scale(
-          of: module, parameters: 1, path: group.path + "." + parameter)
-        steps.append(bareStep(module, name, scale))
+        let scale = try self.scale(of: module, parameters: 1, path: path)
+        if !isExcluded(path) { steps.append(bareStep(module, name, scale, strength(of: path))) }
       } else {
         stacks.append(try stack(module, parameter, group.path, place))
       }
     }
-    for stack in stacks {
+    // A sibling that is left out still tells which way round the others lie.
+    for stack in stacks where !isExcluded(group.path(of: stack.parameter)) {
       steps += try self.steps(for: stack, swapped: try isSwapped(stack, among: stacks))
     }
     return steps
@@ -135,8 +136,9 @@ extension AdapterResolver {
     for stack: ExpertStack, swapped: Bool
   ) throws(PlanningError) -> [Step] {
     let module = stack.module
-    let scale = try self.scale(
-      of: module, parameters: stack.experts, path: stack.path + "." + stack.parameter)
+    let path = stack.path + "." + stack.parameter
+    let scale = try self.scale(of: module, parameters: stack.experts, path: path)
+    let strength = self.strength(of: path)
     /// ΔP of one expert, (d1, d2).
     func product(_ expert: Int) -> LowRankProduct {
       let product = LowRankProduct.expert(
@@ -146,8 +148,9 @@ extension AdapterResolver {
     }
     func update(_ product: LowRankProduct, _ window: Window) -> Update {
       Update(
-        window: window, rule: .lowRank(lowRank(product, scale: scale.value * strength)),
-        adapter: index, tensorNames: [module.a.name, module.b.name], origin: scale.origin)
+        window: window, rule: .lowRank(lowRank(product, scale: scale.value * strength.value)),
+        adapter: index, tensorNames: [module.a.name, module.b.name],
+        origin: scale.origin)
     }
     switch stack.place {
     case .tensor(let name):
@@ -157,7 +160,8 @@ extension AdapterResolver {
             let own = stack.isTransposedOnDisk ? product(expert).transposed : product(expert)
             let rows = expert * own.rows..<(expert + 1) * own.rows
             try draft.append(
-              update(own, Window(rows: rows, columns: 0..<own.columns)), by: self.adapter.path)
+              update(own, Window(rows: rows, columns: 0..<own.columns)), strength,
+              by: self.adapter.path)
           }
         }
       ]
@@ -167,7 +171,7 @@ extension AdapterResolver {
         part.names.enumerated().map { expert, name in
           Step(target: name) { draft throws(PlanningError) in
             let own = product(expert).rows(index * height..<(index + 1) * height)
-            try draft.append(update(own, draft.wholeWindow), by: self.adapter.path)
+            try draft.append(update(own, draft.wholeWindow), strength, by: self.adapter.path)
           }
         }
       }
@@ -177,7 +181,8 @@ extension AdapterResolver {
 
   /// A bare matrix named by `target_parameters`: B·A as for a linear layer.
   private func bareStep(
-    _ module: AdapterModule, _ name: String, _ scale: AdapterConfig.Scale
+    _ module: AdapterModule, _ name: String, _ scale: AdapterConfig.Scale,
+    _ strength: ModuleStrength
   ) -> Step {
     Step(target: name) { draft throws(PlanningError) in
       let product = LowRankProduct(a: module.a, b: module.b)
@@ -189,9 +194,9 @@ extension AdapterResolver {
       try draft.append(
         Update(
           window: draft.wholeWindow,
-          rule: .lowRank(self.lowRank(product, scale: scale.value * self.strength)),
-          adapter: self.index, tensorNames: [module.a.name, module.b.name], origin: scale.origin),
-        by: self.adapter.path)
+          rule: .lowRank(self.lowRank(product, scale: scale.value * strength.value)),
+          adapter: self.index, tensorNames: [module.a.name, module.b.name],
+          origin: scale.origin), strength, by: self.adapter.path)
     }
   }
 
@@ -201,7 +206,8 @@ extension AdapterResolver {
     _ module: AdapterModule, _ name: String, expert: Int, part: Place.Part,
     _ scale: AdapterConfig.Scale
   ) -> Step {
-    Step(target: name) { draft throws(PlanningError) in
+    let strength = self.strength(of: module.path)
+    return Step(target: name) { draft throws(PlanningError) in
       let product = LowRankProduct(a: module.a, b: module.b)
       let parts = part == .down ? 1 : 2
       let position = part == .up ? 1 : 0
@@ -232,9 +238,9 @@ extension AdapterResolver {
       }
       try draft.append(
         Update(
-          window: window, rule: .lowRank(self.lowRank(own, scale: scale.value * self.strength)),
-          adapter: self.index, tensorNames: [module.a.name, module.b.name], origin: scale.origin),
-        by: self.adapter.path)
+          window: window, rule: .lowRank(self.lowRank(own, scale: scale.value * strength.value)),
+          adapter: self.index, tensorNames: [module.a.name, module.b.name],
+          origin: scale.origin), strength, by: self.adapter.path)
     }
   }
 }

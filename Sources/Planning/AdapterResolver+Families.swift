@@ -37,7 +37,8 @@ extension AdapterResolver {
     _ update: WeightUpdate, _ module: String, on name: String, _ largest: WeightShape,
     beside weight: String? = nil
   ) -> Step {
-    Step(target: name, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
+    let strength = self.strength(of: module)
+    return Step(target: name, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
       let isTransposed = try self.isTransposed(update, module, draft)
       if draft.shape.count > 2 { draft.columns = draft.elementCount / max(1, draft.shape[0]) }
       var operands = update.operands.map { role, tensor in
@@ -61,9 +62,9 @@ extension AdapterResolver {
                 ($0.key, $0.value)
               },
               isTransposed: isTransposed, rowsTogether: update.rowsTogether,
-              strength: self.strength)),
+              strength: strength.value)),
           adapter: self.index, tensorNames: update.operands.map(\.tensor.name),
-          origin: update.origin), by: self.adapter.path)
+          origin: update.origin), strength, by: self.adapter.path)
     }
   }
 

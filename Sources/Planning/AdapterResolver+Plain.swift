@@ -51,7 +51,8 @@ extension AdapterResolver {
   private func weightStep(
     _ module: AdapterModule, _ name: String, _ scale: AdapterConfig.Scale, isShared: Bool
   ) -> Step {
-    Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
+    let strength = self.strength(of: module.path)
+    return Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
       draft throws(PlanningError) in
       let (product, axis) = try self.product(module, draft)
       if draft.shape.count > 2 { draft.columns = product.columns }
@@ -65,14 +66,14 @@ extension AdapterResolver {
         names.append(magnitude.name)
         rule = .dora(
           self.lowRank(product, scale: scale.value), magnitude: self.bytes(magnitude), axis: axis,
-          strength: self.strength)
+          strength: strength.value)
       } else {
-        rule = .lowRank(self.lowRank(product, scale: scale.value * self.strength))
+        rule = .lowRank(self.lowRank(product, scale: scale.value * strength.value))
       }
       try draft.append(
         Update(
           window: draft.wholeWindow, rule: rule, adapter: self.index, tensorNames: names,
-          origin: scale.origin), by: self.adapter.path)
+          origin: scale.origin), strength, by: self.adapter.path)
       if module.magnitude != nil { draft.doraBy = self.adapter.path }
     }
   }
@@ -158,6 +159,7 @@ extension AdapterResolver {
     guard base.tensor(name) != nil else {
       throw .missingBias(adapter: adapter.path, module: module.path, wanted: name)
     }
+    let strength = self.strength(of: module.path)
     return Step(target: name) { draft throws(PlanningError) in
       guard draft.shape == bias.shape else {
         throw .shape(
@@ -167,8 +169,8 @@ extension AdapterResolver {
       try draft.append(
         Update(
           window: draft.wholeWindow,
-          rule: .add(self.bytes(bias), scale: scale.value * self.strength), adapter: self.index,
-          tensorNames: [bias.name], origin: scale.origin), by: self.adapter.path)
+          rule: .add(self.bytes(bias), scale: scale.value * strength.value), adapter: self.index,
+          tensorNames: [bias.name], origin: scale.origin), strength, by: self.adapter.path)
     }
   }
 }

@@ -13,6 +13,7 @@ extension AdapterResolver {
     let isShared =
       name == tie?.embedding && (!whole.isDeclared || adapter.config.ensuresWeightTying)
       && !adapter.wholeTensors.contains { locate($0, naming) == tie?.head }
+    let strength = self.strength(of: whole.module)
     return Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
       draft throws(PlanningError) in
       guard draft.shape == tensor.shape || self.mayResize(name, draft.shape, tensor.shape) else {
@@ -21,7 +22,7 @@ extension AdapterResolver {
           found: "\(tensor.shape)")
       }
       guard draft.dtype.isMergeable else { throw .dtype(target: name, found: draft.dtype) }
-      if self.strength == 1 {
+      if strength.value == 1 {
         try draft.replace(with: tensor, bytes: self.bytes(tensor), by: self.adapter.path)
         return
       }
@@ -31,8 +32,9 @@ extension AdapterResolver {
       try draft.append(
         Update(
           window: draft.wholeWindow,
-          rule: .replace(self.bytes(tensor), strength: self.strength), adapter: self.index,
-          tensorNames: [tensor.name], origin: "whole tensor"), by: self.adapter.path)
+          rule: .replace(self.bytes(tensor), strength: strength.value), adapter: self.index,
+          tensorNames: [tensor.name], origin: "whole tensor"), strength, by: self.adapter.path
+      )
     }
   }
 
@@ -52,7 +54,9 @@ extension AdapterResolver {
     guard whole.isDeclared else {
       throw .unannounced(adapter: adapter.path, tensor: tensor.name, wanted: name)
     }
-    guard strength == 1 else { throw .strengthOnNew(adapter: adapter.path, tensor: tensor.name) }
+    guard strength(of: whole.module).value == 1 else {
+      throw .strengthOnNew(adapter: adapter.path, tensor: tensor.name)
+    }
     let new = TensorDraft(
       name: name, dtype: base.mainDType, shape: tensor.shape, source: bytes(tensor))
     return Step(target: name, new: new) { draft throws(PlanningError) in
@@ -68,6 +72,7 @@ extension AdapterResolver {
         adapter: adapter.path, modules: [rows.module], count: 1, total: 1, nearest: [])
     }
     let tensor = rows.tensor
+    let strength = self.strength(of: rows.module)
     return Step(target: name, isShared: true) { draft throws(PlanningError) in
       guard draft.shape.count == 2, draft.shape[1] == tensor.shape[1] else {
         throw .shape(
@@ -87,9 +92,9 @@ extension AdapterResolver {
       try draft.append(
         Update(
           window: draft.wholeWindow,
-          rule: .replaceRows(rows.rows, self.bytes(tensor), strength: self.strength),
+          rule: .replaceRows(rows.rows, self.bytes(tensor), strength: strength.value),
           adapter: self.index, tensorNames: [tensor.name],
-          origin: "\(rows.rows.count) trained rows"), by: self.adapter.path)
+          origin: "\(rows.rows.count) trained rows"), strength, by: self.adapter.path)
     }
   }
 }

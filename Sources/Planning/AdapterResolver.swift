@@ -4,12 +4,24 @@ import Adapters
 import Checkpoints
 import Safetensors
 
+/// What one adapter does, and what of it is left.
+struct AdapterSteps {
+  /// None where it has nothing to merge, or nothing is left of it.
+  var steps: [Step]
+  /// Tensors that no update reads, each with its reason.
+  var setAside: [String]
+  /// Paths of all its modules, those that are left out among them.
+  var modules: [String]
+}
+
 /// One adapter against one base.
 struct AdapterResolver {
   let adapter: Adapter
   /// Position among the run's adapters.
   let index: Int
-  let strength: Double
+  /// What the adapter as a whole is given; a module may have more or less of it.
+  let adapterStrength: Double
+  let selection: ModuleSelection
   let base: BaseModel
   let tie: EmbeddingTie?
   /// Index of the adapter's first file among the plan's inputs.
@@ -17,12 +29,13 @@ struct AdapterResolver {
   let scale: (String) -> AdapterConfig.Scale
 
   init(
-    _ adapter: Adapter, index: Int, strength: Double, base: BaseModel, tie: EmbeddingTie?,
-    firstFile: Int
+    _ adapter: Adapter, index: Int, strength: Double, selection: ModuleSelection, base: BaseModel,
+    tie: EmbeddingTie?, firstFile: Int
   ) {
     self.adapter = adapter
     self.index = index
-    self.strength = strength
+    adapterStrength = strength
+    self.selection = selection
     self.base = base
     self.tie = tie
     self.firstFile = firstFile
@@ -30,33 +43,38 @@ struct AdapterResolver {
   }
 
   /// The adapter's steps, in the order in which they must be done on one tensor: whole tensors,
-  /// low-rank updates, bias updates, rows; and the tensors set aside with their reasons.
-  func steps() throws(PlanningError) -> (steps: [Step], setAside: [String]) {
+  /// low-rank updates, bias updates, rows.
+  func steps() throws(PlanningError) -> AdapterSteps {
     let naming = try chooseNaming()
-    let (stacked, plain) = splitModules(naming)
+    let (stacked, plain) = splitModules(adapter.modules, naming)
     var steps: [Step] = []
     var setAside = adapter.setAside
-    for whole in adapter.wholeTensors { steps.append(try step(for: whole, naming)) }
-    let hasTiedPair =
+    for whole in adapter.wholeTensors where !isExcluded(whole.module) {
+      steps.append(try step(for: whole, naming))
+    }
+    let tied =
       adapter.config.ensuresWeightTying
-      && plain.contains {
-        locate($0.path, naming)?.description == tie?.embedding
-      }
+      ? plain.first { locate($0.path, naming)?.description == tie?.embedding } : nil
     for module in plain {
-      if hasTiedPair, locate(module.path, naming)?.description == tie?.head {
+      if let tied, locate(module.path, naming)?.description == tie?.head {
+        try checkAlike(tied.path, module.path)
+        if isExcluded(module.path) { continue }
         setAside += [module.a, module.b].map { "\($0.name): tied to the embedding's own pair" }
-        continue
+      } else if !isExcluded(module.path) {
+        steps += try self.steps(for: module, naming, isTied: tied != nil)
       }
-      steps += try self.steps(for: module, naming, isTied: hasTiedPair)
     }
     for group in stacked { steps += try self.steps(for: group, naming) }
     let largest = self.largest(naming)
-    for module in adapter.families {
+    for module in adapter.families where !isExcluded(module.path) {
       steps += try self.steps(for: module, naming, largest: largest)
     }
-    for rows in adapter.tokenRows { steps.append(try step(for: rows, naming)) }
-    guard !steps.isEmpty else { throw .nothingToDo(adapter: adapter.path) }
-    return (steps, setAside)
+    for rows in adapter.tokenRows where !isExcluded(rows.module) {
+      steps.append(try step(for: rows, naming))
+    }
+    let modules = self.modules(stacked, plain)
+    return AdapterSteps(
+      steps: steps, setAside: setAside + leftOut(modules), modules: modules.map(\.path))
   }
 
   /// The plan's name for a whole adapter tensor.
@@ -80,17 +98,19 @@ struct AdapterResolver {
     var path: String
     var parameters: [String]
     var modules: [AdapterModule]
+
+    func path(of parameter: String) -> String { path + "." + parameter }
   }
 
   /// Separates modules whose pairs belong to parameters named by `target_parameters`.
   private func splitModules(
-    _ naming: Naming
+    _ modules: [AdapterModule], _ naming: Naming
   ) -> (stacked: [StackedModule], plain: [AdapterModule]) {
-    if adapter.config.targetParameters.isEmpty { return ([], adapter.modules) }
+    if adapter.config.targetParameters.isEmpty { return ([], modules) }
     var plain: [AdapterModule] = []
     var groups: [String: [AdapterModule]] = [:]
     var order: [String] = []
-    for module in adapter.modules {
+    for module in modules {
       if parameters(of: module.path, naming).isEmpty {
         plain.append(module)
       } else {
@@ -125,9 +145,10 @@ struct AdapterResolver {
 
   /// The one naming under which every module finds its weight; identity where that fits.
   private func chooseNaming() throws(PlanningError) -> Naming {
+    let named = self.named
     /// What a naming makes of every name, or nil at the first that finds nothing.
     func targets(_ naming: Naming) -> [String]? {
-      let (stacked, plain) = splitModules(naming)
+      let (stacked, plain) = splitModules(named.modules, naming)
       var found: [String] = []
       for module in plain {
         guard let place = locate(module.path, naming) else { return nil }
@@ -139,15 +160,15 @@ struct AdapterResolver {
           found.append(place.description)
         }
       }
-      for module in adapter.families {
+      for module in named.families {
         guard let place = locate(module.path, naming) else { return nil }
         found.append(place.description)
       }
-      for whole in adapter.wholeTensors where !whole.isDeclared {
+      for whole in named.wholeTensors where !whole.isDeclared {
         guard let name = locate(whole, naming) else { return nil }
         found.append(name)
       }
-      for rows in adapter.tokenRows {
+      for rows in named.tokenRows {
         guard let place = locate(rows.module, naming) else { return nil }
         found.append(place.description)
       }
@@ -161,7 +182,7 @@ struct AdapterResolver {
         let index = zip(fit.targets, found).enumerated().first { $0.element.0 != $0.element.1 }!
         throw .ambiguous(
           adapter: adapter.path,
-          module: (adapter.modules.map(\.path) + adapter.families.map(\.path))
+          module: (named.modules.map(\.path) + named.families.map(\.path))
             .dropFirst(index.offset).first ?? found[index.offset],
           first: index.element.0, second: index.element.1)
       }
@@ -173,14 +194,15 @@ struct AdapterResolver {
 
   /// The refusal that names what found nothing under the names as they are.
   private func unresolved() -> PlanningError {
-    let (stacked, plain) = splitModules(.identity)
+    let named = self.named
+    let (stacked, plain) = splitModules(named.modules, .identity)
     var missing = plain.map(\.path).filter { locate($0, .identity) == nil }
     missing += stacked.filter { group in
       group.parameters.contains { locate(group.path, $0, .identity) == nil }
     }.map(\.path)
-    missing += adapter.families.map(\.path).filter { locate($0, .identity) == nil }
+    missing += named.families.map(\.path).filter { locate($0, .identity) == nil }
     if missing.isEmpty,
-      let whole = adapter.wholeTensors.first(where: {
+      let whole = named.wholeTensors.first(where: {
         !$0.isDeclared && locate($0, .identity) == nil
       })
     {
@@ -188,9 +210,9 @@ struct AdapterResolver {
         adapter: adapter.path, tensor: whole.tensor.name,
         wanted: whole.module + "." + whole.parameter)
     }
-    missing += adapter.tokenRows.map(\.module).filter { locate($0, .identity) == nil }
+    missing += named.tokenRows.map(\.module).filter { locate($0, .identity) == nil }
     let total =
-      plain.count + stacked.count + adapter.families.count + adapter.tokenRows.count
+      plain.count + stacked.count + named.families.count + named.tokenRows.count
     return .unresolved(
       adapter: adapter.path, modules: Array(missing.prefix(3)), count: missing.count, total: total,
       nearest: nearest(to: missing.first ?? ""))

@@ -46,7 +46,7 @@ extension Combination {
 
   /// Makes one update of all of a tensor's; refuses those that are no plain pairs.
   func combine(
-    _ draft: inout TensorDraft, _ adapters: [(path: String, strength: Double)]
+    _ draft: inout TensorDraft, _ adapters: [String]
   ) throws(PlanningError) {
     guard !method.isSum, !draft.updates.isEmpty else { return }
     var operands: [WeightRule.Operand] = []
@@ -61,17 +61,18 @@ extension Combination {
     var words = SplitMix64(seed: hash &+ UInt64(bitPattern: Int64(seed)))
     numbers["stream"] = Double(words.next() >> 11)
     for (index, update) in draft.updates.enumerated() {
-      let adapter = adapters[update.adapter]
+      let strength = draft.strengths[index]
       guard case .lowRank(let low) = update.rule, update.window == draft.wholeWindow,
         let left = operand("left\(index)", low.left, draft.rows, low.rank),
         let right = operand("right\(index)", low.right, low.rank, draft.columns)
       else {
-        throw .notCombinable(target: draft.name, adapter: adapter.path, method: method.rawValue)
+        throw .notCombinable(
+          target: draft.name, adapter: adapters[update.adapter], method: method.rawValue)
       }
       operands += [left, right]
       // The strength is a vote's weight and not part of what is thinned.
-      numbers["scale\(index)"] = adapter.strength == 0 ? 0 : low.scale / adapter.strength
-      numbers["weight\(index)"] = adapter.strength
+      numbers["scale\(index)"] = strength == 0 ? 0 : low.scale / strength
+      numbers["weight\(index)"] = strength
     }
     let first = draft.updates[0]
     draft.updates = [

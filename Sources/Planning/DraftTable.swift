@@ -40,7 +40,7 @@ struct DraftTable {
 
   /// Makes one update of all that adapters do to a tensor, for every tensor that they touch.
   mutating func combine(
-    _ combination: Combination, _ adapters: [(path: String, strength: Double)]
+    _ combination: Combination, _ adapters: [String]
   ) throws(PlanningError) {
     if combination.method == .svd, combination.rank == 0 {
       throw .combinationLacks(method: "svd", option: "--combine-rank")

@@ -65,6 +65,7 @@ package struct MergeOptions: Equatable, Sendable {
   package var digest: String = "xxh3"
   package var nonFinite: NonFinite = .refuse
   package var combination = Combination()
+  package var selection = ModuleSelection()
 
   package init() {}
 }

@@ -156,11 +156,33 @@ extension PlanCodec {
           default: throw .unknown(member: key)
           }
         }
+      case "scale":
+        options.selection.scales = try readRules(&reader, key) { text throws(SelectorFault) in
+          try ModuleScale(text)
+        }
+      case "only", "except":
+        let rules = try readRules(&reader, key) { text throws(SelectorFault) in
+          try ModuleSelector(text)
+        }
+        if key == "only" {
+          options.selection.only = rules
+        } else {
+          options.selection.except = rules
+        }
       default: throw .unknown(member: key)
       }
     }
     try missing.check()
     return options
+  }
+
+  private static func readRules<Rule>(
+    _ reader: inout JSONReader, _ member: String, _ rule: (String) throws(SelectorFault) -> Rule
+  ) throws(PlanError) -> [Rule] {
+    try reader.list { reader throws(PlanError) in
+      let text = try reader.text()
+      do { return try rule(text) } catch { throw .invalid(member: member, found: "\"\(text)\"") }
+    }
   }
 
   private static func readAdapter(_ reader: inout JSONReader) throws(PlanError) -> PlannedAdapter {

@@ -16,7 +16,10 @@ extension PlanCodec {
 
   private static func difference(_ old: MergeOptions, _ new: MergeOptions) -> String? {
     func size(_ byteCount: Int64?) -> String { byteCount.map { "\($0)" } ?? "auto" }
-    let flags: [(String, String, String)] = [
+    func rules(_ flag: String, _ selection: ModuleSelection) -> String {
+      selection.texts.first { $0.flag == flag }?.rules.joined(separator: " ") ?? "not given"
+    }
+    var flags: [(String, String, String)] = [
       ("--layout", old.layout.rawValue, new.layout.rawValue),
       ("--max-shard-size", size(old.maxShardByteCount), size(new.maxShardByteCount)),
       ("--dtype", old.dtype.rawValue, new.dtype.rawValue),
@@ -27,6 +30,9 @@ extension PlanCodec {
       ("--combine-rank", "\(old.combination.rank)", "\(new.combination.rank)"),
       ("--combine-seed", "\(old.combination.seed)", "\(new.combination.seed)"),
     ]
+    flags += ["--scale", "--only", "--except"].map { flag in
+      (flag, rules(flag, old.selection), rules(flag, new.selection))
+    }
     for (flag, was, now) in flags where was != now { return "\(flag) was \(was), is now \(now)" }
     return nil
   }

@@ -18,6 +18,7 @@
 //   …
 //   ]}
 //
+// The options end in `scale`, `only` and `except`, lists of texts, where such rules are given.
 // `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype, row stride, column
 // stride]; a role is an adapter's index or -1 for the base. Doubles are the shortest text that
 // reads back to the same bits.
@@ -143,6 +144,9 @@ package enum PlanCodec {
         writer.member("density", number(options.combination.density))
         writer.member("rank", options.combination.rank)
         writer.member("seed", options.combination.seed)
+      }
+      for (flag, rules) in options.selection.texts {
+        writer.member(String(flag.dropFirst(2)), .array(rules.map(JSON.string)))
       }
     }
   }

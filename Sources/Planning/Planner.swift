@@ -22,18 +22,26 @@ package enum Planner {
     var steps: [Step] = []
     var setAside: [String] = []
     var firstFile = checkpoint.shards.count
+    var modules: [[String]] = []
+    var idle: String?
     for (index, entry) in adapters.enumerated() {
       let resolver = AdapterResolver(
-        entry.adapter, index: index, strength: entry.strength, base: base, tie: tie,
-        firstFile: firstFile)
-      let (own, aside) = try resolver.steps()
-      steps += own
-      setAside += aside
+        entry.adapter, index: index, strength: entry.strength, selection: options.selection,
+        base: base, tie: tie, firstFile: firstFile)
+      let own = try resolver.steps()
+      steps += own.steps
+      setAside += own.setAside
+      modules.append(own.modules)
+      if own.steps.isEmpty { idle = idle ?? entry.adapter.path }
       firstFile += entry.adapter.files.count
     }
+    // A rule that is misspelt may be why nothing is left, so that is said first.
+    try options.selection.check(modules)
+    if let idle {
+      throw options.selection.isEmpty ? .nothingToDo(adapter: idle) : .nothingLeft(adapter: idle)
+    }
     let isUntied = try drafts.apply(steps, tie: tie)
-    try drafts.combine(
-      options.combination, adapters.map { ($0.adapter.path, $0.strength) })
+    try drafts.combine(options.combination, adapters.map(\.adapter.path))
     let recipes = drafts.recipes(options.dtype)
     checkConsumption(adapters.map(\.adapter), inputs, recipes, setAside)
     let jobs = try self.jobs(recipes, checkpoint, options)

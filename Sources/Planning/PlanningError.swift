@@ -30,6 +30,13 @@ package enum PlanningError: Error, Equatable {
   case rowOutside(adapter: String, tensor: String, row: Int, rows: Int)
   case cannotUntie(model: String, target: String)
   case nothingToDo(adapter: String)
+  /// The command line leaves out every module of an adapter.
+  case nothingLeft(adapter: String)
+  /// A rule for single modules that no module of the adapters meets.
+  case ruleWithoutModule(rule: String, adapter: Int?, nearest: [String], modules: [String])
+  case noSuchAdapter(rule: String, number: Int, count: Int)
+  /// Rules that part the two sides of a pair that was trained as one.
+  case tiedApart(adapter: String, first: String, second: String)
   case shardLimit(bytes: Int64)
 
   package var sentence: String {
@@ -90,6 +97,19 @@ package enum PlanningError: Error, Equatable {
       "the adapter changes one side of the tied \"\(target)\", and a \(model) model computes "
         + "differently once untied; this merge has no exact result"
     case .nothingToDo(let adapter): "\(adapter) holds nothing to merge"
+    case .nothingLeft(let adapter):
+      "\(adapter): --only, --except and --scale leave none of its modules; name one that stays, or "
+        + "leave the adapter away"
+    case .ruleWithoutModule(let rule, let adapter, let nearest, let modules):
+      "\(rule) matches no module of "
+        + (adapter.map { "adapter \($0)" } ?? "any adapter")
+        + (nearest.isEmpty
+          ? ", which are such as \(Self.list(modules))" : "; the nearest: \(Self.list(nearest))")
+    case .noSuchAdapter(let rule, let number, let count):
+      "\(rule) speaks of adapter \(number), but \(count == 1 ? "1 is" : "\(count) are") given"
+    case .tiedApart(let adapter, let first, let second):
+      "\(adapter): \"\(first)\" and \"\(second)\" were trained as one (ensure_weight_tying), so "
+        + "--scale, --only and --except must treat them alike; name both"
     case .shardLimit(let bytes):
       "--max-shard-size is \(bytes) bytes; at least 1 byte is needed"
     }

@@ -12,6 +12,8 @@ struct TensorDraft {
   var columns: Int
   var source: TensorBytes
   var updates: [Update] = []
+  /// How strongly each of them counts; already a part of its rule.
+  var strengths: [Double] = []
   /// Adapter that brought its own tensor for this one.
   var replacedBy: String?
   /// Adapter that laid DoRA on it.
@@ -34,10 +36,14 @@ struct TensorDraft {
   var wholeWindow: Window { Window(rows: 0..<rows, columns: 0..<columns) }
 
   /// Appends an update, once it is known that the adapter may change this tensor.
-  mutating func append(_ update: Update, by adapter: String) throws(PlanningError) {
+  mutating func append(
+    _ update: Update, _ strength: ModuleStrength, by adapter: String
+  ) throws(PlanningError) {
     guard dtype.isMergeable else { throw .dtype(target: name, found: dtype) }
     try note(adapter)
     updates.append(update)
+    updates[updates.count - 1].origin += strength.note
+    strengths.append(strength.value)
   }
 
   /// Starts from the adapter's own tensor instead of the base's.

@@ -47,6 +47,25 @@ struct PlanCodecTests {
     #expect(try PlanCodec.decode(PlanCodec.encode(plan).bytes).options == plan.options)
   }
 
+  @Test func `rules for single modules read back, and take no room where there are none`() throws {
+    var plan = TinyPlan.everyRule
+    let options = try JSON(parsing: PlanCodec.encode(plan).bytes)["options"]
+    for name in ["scale", "only", "except"] { #expect(options?[name] == nil) }
+    plan.options.selection.scales = [
+      try ModuleScale("layers.0-15=0.1"), try ModuleScale("2:*=-1e300"),
+    ]
+    plan.options.selection.only = [try ModuleSelector("self_attn.*_proj")]
+    plan.options.selection.except = [try ModuleSelector("1:mlp"), try ModuleSelector("lm_head")]
+    let encoded = PlanCodec.encode(plan)
+    #expect(try PlanCodec.decode(encoded.bytes) == plan)
+    #expect(try encoded.slice(0).options == plan.options)
+    let broken = String(decoding: encoded.bytes, as: UTF8.self)
+      .replacing("\"1:mlp\"", with: "\"0:mlp\"")
+    #expect(throws: PlanError.invalid(member: "except", found: "\"0:mlp\"")) {
+      try PlanCodec.decode(Array(broken.utf8))
+    }
+  }
+
   @Test(arguments: [
     0.1, 1.0 / 3, 16 / 2.8284271247461903, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
     1e16, 123_456_789,
@@ -146,7 +165,7 @@ struct PlanCodecTests {
     #expect(PlanCodec.difference(onDisk: TinyPlan.everyRule, now: TinyPlan.everyRule) == nil)
   }
 
-  @Test func `a difference is named as the user knows it`() {
+  @Test func `a difference is named as the user knows it`() throws {
     func sentence(_ change: (inout MergePlan) -> Void) -> String? {
       var now = TinyPlan.everyRule
       change(&now)
@@ -159,6 +178,17 @@ struct PlanCodecTests {
     #expect(sentence { $0.options.dtype = .f16 } == "--dtype was keep, is now f16")
     #expect(sentence { $0.options.digest = "sha256" } == "--digest was xxh3, is now sha256")
     #expect(sentence { $0.options.nonFinite = .keep } == "--nonfinite was refuse, is now keep")
+    let (mlp, head) = (try ModuleScale("mlp=0.5"), try ModuleScale("2:lm_head=0"))
+    #expect(
+      sentence { $0.options.selection.scales = [mlp, head] }
+        == "--scale was not given, is now mlp=0.5 2:lm_head=0.0")
+    let selector = try ModuleSelector("layers.0-3")
+    #expect(
+      sentence { $0.options.selection.only = [selector] }
+        == "--only was not given, is now layers.0-3")
+    #expect(
+      sentence { $0.options.selection.except = [selector] }
+        == "--except was not given, is now layers.0-3")
     #expect(
       sentence { $0.adapters[0].strength = 0.5 }
         == "adapter 1 (/a/b): strength was 1.0, is now 0.5")

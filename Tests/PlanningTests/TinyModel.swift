@@ -27,13 +27,15 @@ final class TinyModel {
 
   /// Adds an adapter; names get PEFT's prefix, a nil config is a plain one of rank 2.
   func add(
-    _ tensors: [Tensor], _ members: String = "", strength: Double = 1, prefixed: Bool = true
+    _ tensors: [Tensor], _ members: String = "", kind: String = "LORA", strength: Double = 1,
+    prefixed: Bool = true
   ) throws {
     let folder = root.appending(path: "adapter\(adapters.count + 1)")
     try Self.write(
       tensors.map { ((prefixed ? "base_model.model." : "") + $0.name, $0.dtype, $0.shape) },
       to: folder.appending(path: "adapter_model.safetensors"))
-    let config = #"{"peft_type": "LORA", "r": 2, "lora_alpha": 4"# + members + "}"
+    let alpha = kind == "LORA" ? #", "lora_alpha": 4"# : ""
+    let config = #"{"peft_type": "\#(kind)", "r": 2"# + alpha + members + "}"
     try Data(config.utf8).write(to: folder.appending(path: "adapter_config.json"))
     adapters.append((folder.path(), strength))
   }

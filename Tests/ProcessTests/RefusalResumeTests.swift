@@ -62,6 +62,12 @@ struct RefusalResumeTests {
     (["--layout", "source", "--digest", "sha256"], "--digest was xxh3, is now sha256"),
     (["--layout", "source", "--nonfinite", "keep"], "--nonfinite was refuse, is now keep"),
     (["--layout", "source", "--max-shard-size", "1GB"], "--max-shard-size was auto"),
+    (
+      ["--layout", "source", "--scale", "layers.1=0.5", "--scale", "q_proj=2"],
+      "--scale was not given, is now layers.1=0.5 q_proj=2.0"
+    ),
+    (["--layout", "source", "--only", "layers.0-1"], "--only was not given, is now layers.0-1"),
+    (["--layout", "source", "--except", "layers.1"], "--except was not given, is now layers.1"),
   ])
   func `a merge goes on only with the same options`(_ words: [String], _ sentence: String) throws {
     try beginMerge()

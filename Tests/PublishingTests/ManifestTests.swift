@@ -40,6 +40,18 @@ struct ManifestTests {
     #expect(manifest.shards[0].tensors[1].updates.isEmpty)
   }
 
+  @Test func `a manifest keeps the rules for single modules`() throws {
+    var manifest = try manifest(try TinyOutput())
+    manifest.options.selection.scales = [try ModuleScale("layers.0-15=0.5")]
+    manifest.options.selection.only = [try ModuleSelector("mlp")]
+    manifest.options.selection.except = [try ModuleSelector("1:lm_head")]
+    let tree = try JSON(parsing: manifest.encode())
+    #expect(tree["options"]?["scale"]?.elements?.map(\.text) == ["layers.0-15=0.5"])
+    #expect(tree["options"]?["only"]?.elements?.map(\.text) == ["mlp"])
+    #expect(tree["options"]?["except"]?.elements?.map(\.text) == ["1:lm_head"])
+    #expect(try Manifest.decode(manifest.encode()) == manifest)
+  }
+
   @Test func `an adapter merged before is known by its files' digests`() throws {
     let first = try TinyOutput()
     let base = try manifest(first)

@@ -23,6 +23,7 @@ struct CoordinatorFlags: CommandFlags, Equatable {
             "Address to wait on, such as tcp://*:5555; a * for the port takes any free one."),
           .required("--keys", .folder, \.keys, "Folder of keys made by shardweld keygen."),
         ]),
+      MergeFlags.modules.within(\.merge),
       MergeFlags.form.within(\.merge),
       MergeFlags.several.within(\.merge),
       MergeFlags.course.without("--dry-run").within(\.merge),

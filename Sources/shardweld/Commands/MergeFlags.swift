@@ -27,6 +27,9 @@ struct MergeFlags: CommandFlags, Equatable {
   var combineRank = 0
   var combineSeed = 0
 
+  /// Of single modules, in the order given.
+  var selection = ModuleSelection()
+
   /// nil is `auto`.
   var workers: Int?
   /// Of one worker; nil is `auto`.
@@ -60,6 +63,7 @@ struct MergeFlags: CommandFlags, Equatable {
     options.combination.density = density
     options.combination.rank = combineRank
     options.combination.seed = combineSeed
+    options.selection = selection
     return options
   }
 
@@ -68,7 +72,7 @@ struct MergeFlags: CommandFlags, Equatable {
     purpose: "Adds one or more PEFT adapters to a checkpoint and writes the merged checkpoint as "
       + "plain safetensors, with worker processes of its own on this machine. Stopped or killed "
       + "at any moment, the same command goes on where it was, and the output is the same bytes.",
-    groups: [inputs, form, several, resources, course, report],
+    groups: [inputs, modules, form, several, resources, course, report],
     examples: [
       .init(
         lines: ["merge --base BASE --adapter ADAPTER --output MERGED"],
@@ -111,6 +115,22 @@ struct MergeFlags: CommandFlags, Equatable {
         "Adapter folder, and how strongly it counts on top of its own alpha and rank (1 where "
           + "nothing is said)."),
       .required("--output", .folder, \.output, "Folder of the merged checkpoint; made at the end."),
+    ])
+
+  static let modules = FlagGroup<MergeFlags>(
+    "Modules",
+    [
+      .list(
+        "--scale", .moduleScale, \.selection.scales, required: false,
+        "Multiply the updates of some modules, such as layers.0-15=0.5, mlp=0.8 or 2:lm_head=0.3 "
+          + "(of the second adapter alone); 0 leaves them out. Factors of one module multiply."),
+      .list(
+        "--only", .modules, \.selection.only, required: false,
+        "Merge these modules alone: words that follow each other in a module's path, such as "
+          + "self_attn.q_proj, *_proj or layers.3.mlp; layers.0-15 for layers 0 to 15."),
+      .list(
+        "--except", .modules, \.selection.except, required: false,
+        "Leave these modules as the base has them."),
     ])
 
   static let form = FlagGroup<MergeFlags>(

@@ -13,6 +13,7 @@ struct PlanFlags: CommandFlags, Equatable {
       + "write, memory, disk, and the tensors that change. Reads no weight and writes nothing.",
     groups: [
       MergeFlags.inputs.optional("--output").within(\.merge),
+      MergeFlags.modules.within(\.merge),
       MergeFlags.form.within(\.merge),
       MergeFlags.several.within(\.merge),
       MergeFlags.resources.within(\.merge),

@@ -1,4 +1,5 @@
 // All commands by name, and from the words of a command line to one of them.
+import Planning
 import Storage
 
 /// A command of the tool; the order is that of the help.

@@ -1,6 +1,7 @@
 // A command as declared: purpose, flags, arguments, examples; and the parser that fills its struct.
 //
 //   shardweld COMMAND [--flag value | --flag=value | --switch | argument]… [-- argument…]
+import Planning
 
 /// The parsed flags of one command: a struct of typed values that starts with the defaults.
 protocol CommandFlags: Sendable {

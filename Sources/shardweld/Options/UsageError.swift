@@ -1,5 +1,6 @@
 // Everything that can be wrong with a command line, as facts; `sentence` is the prose. None of
 // these touches a file: the run ends with exit code 2 and nothing is written.
+import Planning
 
 /// Why a command line was not understood.
 enum UsageError: Error, Equatable {
@@ -28,6 +29,8 @@ enum UsageError: Error, Equatable {
   case badShare(flag: String, value: String)
   case badStrength(adapter: String, text: String)
   case badEndpoint(flag: String, value: String, example: String)
+  /// A choice of modules that cannot be read.
+  case badSelector(flag: String, String, SelectorFault)
   /// Two flags that exclude each other.
   case conflict(String, String)
   /// A flag that means nothing without another.
@@ -80,6 +83,11 @@ enum UsageError: Error, Equatable {
       "the strength of adapter \(adapter) is a number, as in \(adapter)=0.7, not \"\(text)\""
     case .badEndpoint(let flag, let value, let example):
       "\(Self.subject(flag)) is an address such as \(example), not \"\(value)\""
+    case .badSelector(let flag, let value, let fault):
+      "\(Self.subject(flag)) takes "
+        + (flag == "--scale"
+          ? "modules and a factor, such as layers.0-15=0.5 or 2:mlp=0.8"
+          : "modules, such as layers.0-15 or 2:mlp") + ", but \"\(value)\" \(fault.sentence)"
     case .conflict(let one, let other): "\(one) and \(other) exclude each other; give one of them"
     case .needs(let flag, let other): "\(flag) means nothing without \(other); give both"
     default: ""

@@ -1,5 +1,6 @@
 // What a flag's value can be: how it is read, how its default is written, and what a shell may
 // offer for it. One value for each kind; flags are declared with these.
+import Planning
 
 /// How the text after a flag becomes a value.
 struct ValueKind<Value: Sendable>: Sendable {
@@ -119,6 +120,30 @@ extension ValueKind<AdapterChoice> {
     placeholder: "DIR[=STRENGTH]", completion: .folders,
     read: { text, _ throws(UsageError) in try AdapterChoice(text) },
     write: { "\($0.path)=\($0.strength)" })
+}
+
+extension ValueKind<ModuleSelector> {
+  static let modules = ValueKind(
+    placeholder: "MODULES",
+    read: { text, flag throws(UsageError) in
+      do throws(SelectorFault) {
+        return try ModuleSelector(text)
+      } catch {
+        throw .badSelector(flag: flag, text, error)
+      }
+    }, write: { $0.text })
+}
+
+extension ValueKind<ModuleScale> {
+  static let moduleScale = ValueKind(
+    placeholder: "MODULES=FACTOR",
+    read: { text, flag throws(UsageError) in
+      do throws(SelectorFault) {
+        return try ModuleScale(text)
+      } catch {
+        throw .badSelector(flag: flag, text, error)
+      }
+    }, write: { $0.text })
 }
 
 extension ValueKind {

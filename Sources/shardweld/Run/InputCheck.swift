@@ -21,7 +21,10 @@ struct InputCheck {
     merge.base = base
     merge.adapters = flags.adapters
     merge.again = true
-    preparation = try Preparation(merge, options: manifest.options)
+    var options = manifest.options
+    // Rules for modules mean something to the adapters that were merged alone.
+    if flags.adapters.count != manifest.adapters.count { options.selection = ModuleSelection() }
+    preparation = try Preparation(merge, options: options)
   }
 
   /// How many tensors were merged again; throws at the first difference.

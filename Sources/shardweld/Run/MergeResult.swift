@@ -8,6 +8,7 @@ import Storage
 struct MergeResult {
   let plan: PlanSummary
   let adapters: [PlannedAdapter]
+  let selection: ModuleSelection
   let basePath: String
   let totalByteCount: Int64
   /// Of shards that an earlier run had committed.
@@ -21,6 +22,7 @@ struct MergeResult {
   init(_ job: OpenJob) {
     plan = PlanSummary(job.plan)
     adapters = job.plan.adapters
+    selection = job.plan.options.selection
     basePath = job.plan.basePath
     totalByteCount = job.plan.jobs.reduce(0) { $0 + $1.byteCount }
     let committed = job.ledger.committed
@@ -43,6 +45,7 @@ struct MergeResult {
     for adapter in adapters {
       text += "adapter   \(adapter.path)\(adapter.strength == 1 ? "" : " × \(adapter.strength)")\n"
     }
+    text += selection.lines
     text += "tensors   \(plan.tensorCount): \(plan.changedCount) changed, "
     if plan.convertedCount > 0 { text += "\(plan.convertedCount) converted, " }
     text += "\(plan.copiedCount) copied\n"

@@ -25,6 +25,7 @@ struct PlanText {
       let strength = adapter.strength == 1 ? "" : "  × \(adapter.strength)"
       text += "adapter   \(adapter.path)  (\(adapter.kind))\(strength)\n"
     }
+    text += plan.options.selection.lines
     if !flags.output.isEmpty { text += "output    \(Path.absolute(flags.output))\n" }
     text += "tensors   \(summary.tensorCount): \(summary.changedCount) changed, "
     if summary.convertedCount > 0 { text += "\(summary.convertedCount) converted, " }
@@ -39,10 +40,28 @@ struct PlanText {
     for change in plan.configChanges {
       text += "config    \(change.path.joined(separator: ".")) = \(change.value)\n"
     }
-    for reason in plan.setAside { text += "unused    \(reason)\n" }
+    for line in unused { text += "unused    \(line)\n" }
     for warning in plan.warnings { text += "warning   \(warning)\n" }
     return text + "\n" + (listsTensors ? tensors : jobs)
   }
+
+  /// Tensors set aside; where many share a reason and not every tensor is asked for, one of them.
+  private var unused: [String] {
+    let parts = plan.setAside.map { text -> (name: Substring, reason: Substring) in
+      let name = text.prefix { $0 != ":" }
+      return (name, text.dropFirst(name.count + 2))
+    }
+    let groups = Dictionary(grouping: parts, by: \.reason)
+    var told: Set<Substring> = []
+    return parts.compactMap { name, reason in
+      let count = groups[reason]!.count
+      if count <= Self.unusedMax || listsTensors { return "\(name): \(reason)" }
+      return told.insert(reason).inserted ? "\(count) tensors such as \(name): \(reason)" : nil
+    }
+  }
+
+  /// So many tensors with the same reason are named one by one.
+  private static let unusedMax = 6
 
   private var jobs: String {
     var table = Table(
@@ -90,6 +109,9 @@ struct PlanText {
           }
         }
       }
+      for (flag, rules) in plan.options.selection.texts {
+        writer.member(String(flag.dropFirst(2)), .array(rules.map { .string($0) }))
+      }
       writer.member("tensors", summary.tensorCount)
       writer.member("changed", summary.changedCount)
       writer.member("converted", summary.convertedCount)
@@ -131,5 +153,14 @@ struct PlanText {
         }
       }
     }
+  }
+}
+
+extension ModuleSelection {
+  /// The rules as summaries show them, a line for each flag.
+  var lines: String {
+    texts.map { flag, rules in
+      "\(flag.dropFirst(2))".padded(to: 10) + rules.joined(separator: "  ") + "\n"
+    }.joined()
   }
 }

@@ -1,4 +1,5 @@
 // What a NAME given to `explain` stands for: a tensor, or else a shard, or else a job's number.
+import Planning
 
 /// A part of a merge that has a story.
 enum StorySubject: Equatable, Sendable {

@@ -1,11 +1,11 @@
 // Typo hints: which of the known words was probably meant.
 
-enum Nearest {
+package enum Nearest {
   /// The known word nearest to what was typed, or nil where none is near or two are equally near.
   ///
   /// A word that begins with what was typed counts as near, so `--out` finds `--output`. Case, and
   /// `_` for `-`, count for nothing.
-  static func match(_ typed: String, among known: [String]) -> String? {
+  package static func match(_ typed: String, among known: [String]) -> String? {
     let wanted = folded(typed)
     guard !wanted.isEmpty else { return nil }
     let beginnings = known.filter { folded($0).starts(with: wanted) }
@@ -19,7 +19,9 @@ enum Nearest {
 
   /// The names that a long one was probably meant to be, or to be a part of, at most `count`: those
   /// first that hold it with the fewest changes, then those that have the least besides.
-  static func several(_ typed: String, among known: some Sequence<String>, count: Int) -> [String] {
+  package static func several(
+    _ typed: String, among known: some Sequence<String>, count: Int
+  ) -> [String] {
     let wanted = folded(typed)
     guard !wanted.isEmpty, count > 0 else { return [] }
     var best: [(word: String, rank: (changes: Int, rest: Int))] = []
