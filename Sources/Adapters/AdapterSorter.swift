@@ -78,9 +78,11 @@ struct AdapterSorter {
       throw .switchedOn(
         path: config.path, key: lacking.key, value: lacking.value, reason: lacking.reason)
     }
+    let scales = config.scales()
     for path in familyOrder {
       let module = FamilyModule(
-        path: path, config: config, tensors: self.families[path]!, shared: shared,
+        path: path, config: config, scale: scales(path), tensors: self.families[path]!,
+        shared: shared,
         siblings: familyOrder.count)
       families.append(FamilyUpdates(path: path, updates: try config.family!.updates(module)))
     }
@@ -108,13 +110,13 @@ struct AdapterSorter {
   ) throws(AdapterError) {
     guard !tensor.shape.contains(0) else { throw .emptyTensor(path: path, tensor: tensor.name) }
     let earlier: AdapterTensor?
-    if case .module(_, let leaf, _) = part, config.family!.spare.contains(leaf) {
+    if case .module(_, let leaf) = part, config.family!.spare.contains(leaf) {
       setAside.append("\(tensor.name): said elsewhere in the file")
       return
     }
     switch part {
     case .shared(let name): earlier = shared.updateValue(tensor, forKey: name)
-    case .module(let module, let leaf, _):
+    case .module(let module, let leaf):
       if families[module] == nil { familyOrder.append(module) }
       earlier = families[module, default: [:]].updateValue(tensor, forKey: leaf)
     }

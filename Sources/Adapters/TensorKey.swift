@@ -31,20 +31,13 @@ struct TensorKey: Equatable {
 
   /// Nil where the name is not PEFT's.
   init?(_ name: String) {
-    var segments = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard !segments.contains("") else { return nil }
-    segments.removeAll { $0 == "_orig_mod" || $0 == "_fsdp_wrapped_module" }
-    if segments.first == "module" { segments.removeFirst() }
-    guard segments.starts(with: ["base_model", "model"]) else { return nil }
-    while segments.starts(with: ["base_model", "model"]) { segments.removeFirst(2) }
-
+    guard var segments = Self.segments(of: name), segments.starts(with: Self.wrapper) else {
+      return nil
+    }
+    Self.enterModel(&segments)
     guard let (leaf, taken) = Self.leaf(of: segments) else { return nil }
     segments.removeLast(taken)
-    var depth = 0
-    while segments.last == "base_layer" {
-      segments.removeLast()
-      depth += 1
-    }
+    let depth = Self.leaveWrappers(&segments)
     // The output projection of a wrapped multi-head attention.
     if segments.suffix(2) == ["base_layer", "out_proj"] {
       segments.remove(at: segments.count - 2)
@@ -54,6 +47,30 @@ struct TensorKey: Equatable {
     self.module = segments.joined(separator: ".")
     self.leaf = leaf
     self.depth = depth
+  }
+
+  private static let wrapper = ["base_model", "model"]
+
+  /// A name's segments without what training frameworks put between them; nil where one is empty.
+  static func segments(of name: String) -> [String]? {
+    var segments = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard !segments.contains("") else { return nil }
+    segments.removeAll { $0 == "_orig_mod" || $0 == "_fsdp_wrapped_module" }
+    if segments.first == "module" { segments.removeFirst() }
+    return segments
+  }
+
+  /// Drops PEFT's own model around the model, as often as it stands there.
+  static func enterModel(_ segments: inout [String]) {
+    while segments.starts(with: wrapper) { segments.removeFirst(2) }
+  }
+
+  /// Drops the wrappers at the end of a module's path; how many they were.
+  @discardableResult
+  static func leaveWrappers(_ segments: inout [String]) -> Int {
+    let count = segments.reversed().prefix { $0 == "base_layer" }.count
+    segments.removeLast(count)
+    return count
   }
 
   /// The leaf and how many segments at the end spell it.

@@ -36,19 +36,17 @@ extension TensorMerge {
     guard let mathematics = rules[index] else { unreachable("update \(index) is not ready") }
     let block = unsafe value.block
     let (rows, columns) = (block.rows.count, block.columns.count)
-    var before = Matrix(rows: rows, columns: columns)
+    var band = Matrix(rows: rows, columns: columns)
     let start = unsafe value.start
-    for i in 0..<before.numbers.count {
-      before.numbers[i] = unsafe start.number(i, precision)
+    for i in 0..<band.numbers.count { band.numbers[i] = unsafe start.number(i, precision) }
+    let before = rule.strength == 1 ? [] : band.numbers
+    if rule.isTransposed { band = band.transposed }
+    mathematics.apply(to: &band, firstRow: rule.isTransposed ? 0 : block.rows.lowerBound)
+    if rule.isTransposed { band = band.transposed }
+    for i in before.indices {
+      band.numbers[i] = before[i] + rule.strength * (band.numbers[i] - before[i])
     }
-    var after = rule.isTransposed ? before.transposed : before
-    mathematics.apply(to: &after, firstRow: rule.isTransposed ? 0 : block.rows.lowerBound)
-    if rule.isTransposed { after = after.transposed }
-    for i in 0..<after.numbers.count {
-      let number =
-        rule.strength == 1
-        ? after.numbers[i]
-        : before.numbers[i] + rule.strength * (after.numbers[i] - before.numbers[i])
+    for (i, number) in band.numbers.enumerated() {
       switch precision {
       case .single:
         unsafe start.storeBytes(of: Float(number), toByteOffset: i * 4, as: Float.self)

@@ -18,8 +18,7 @@ extension AdapterResolver {
       switch update.target {
       case .weight: steps.append(step(update, module.path, on: weight, largest))
       case .bias:
-        let name =
-          weight.hasSuffix(".weight") ? weight.dropLast(6) + "bias" : weight + ".bias"
+        let name = bias(of: weight)
         if base.tensor(name) != nil {
           steps.append(
             step(
@@ -48,9 +47,7 @@ extension AdapterResolver {
         operands.append(
           WeightRule.Operand(
             role: self.base.isTransposedLinear(module) ? "transposedWeight" : "weight",
-            tensor: TensorBytes(
-              file: tensor.shard, offset: tensor.fileOffset, dtype: tensor.dtype,
-              elementCount: tensor.shape.reduce(1, *)), shape: tensor.shape))
+            tensor: self.base.bytes(tensor), shape: tensor.shape))
       }
       try draft.append(
         Update(
@@ -117,12 +114,7 @@ extension AdapterResolver {
         throw misfit(update, draft)
       }
       return true
-    case (true, true):
-      if base.modelType != nil { return base.isTransposedLinear(module) }
-      guard !adapter.config.fanInFanOut else {
-        throw .undecidedOrientation(adapter: adapter.path, module: module, target: draft.name)
-      }
-      return false
+    case (true, true): return try isTransposedByKind(module, draft)
     }
   }
 

@@ -101,15 +101,7 @@ extension AdapterResolver {
     case (true, false): return (product, .row)
     case (false, true): return (product.transposed, .column)
     case (true, true):
-      let isTransposed: Bool
-      if base.modelType != nil {
-        isTransposed = base.isTransposedLinear(module.path)
-      } else if adapter.config.fanInFanOut {
-        throw .undecidedOrientation(
-          adapter: adapter.path, module: module.path, target: draft.name)
-      } else {
-        isTransposed = false
-      }
+      let isTransposed = try isTransposedByKind(module.path, draft)
       return isTransposed ? (product.transposed, .column) : (product, .row)
     }
   }
@@ -150,12 +142,25 @@ extension AdapterResolver {
     }
   }
 
+  /// Whether the base stores a weight that fits both ways as (in, out): its kind tells.
+  func isTransposedByKind(_ module: String, _ draft: TensorDraft) throws(PlanningError) -> Bool {
+    if base.modelType != nil { return base.isTransposedLinear(module) }
+    guard !adapter.config.fanInFanOut else {
+      throw .undecidedOrientation(adapter: adapter.path, module: module, target: draft.name)
+    }
+    return false
+  }
+
+  /// The name of the bias beside a weight.
+  func bias(of weight: String) -> String {
+    weight.hasSuffix(".weight") ? weight.dropLast(6) + "bias" : weight + ".bias"
+  }
+
   /// bias ← bias + s·b.
   private func biasStep(
     _ module: AdapterModule, _ bias: AdapterTensor, _ place: Place, _ scale: AdapterConfig.Scale
   ) throws(PlanningError) -> Step {
-    let weight = place.description
-    let name = weight.hasSuffix(".weight") ? weight.dropLast(6) + "bias" : weight + ".bias"
+    let name = self.bias(of: place.description)
     guard base.tensor(name) != nil else {
       throw .missingBias(adapter: adapter.path, module: module.path, wanted: name)
     }

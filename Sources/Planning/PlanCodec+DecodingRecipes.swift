@@ -23,18 +23,26 @@ extension PlanCodec {
       }
     }
     try missing.check()
-    var elementCount = 1
-    for extent in recipe.shape {
-      let (product, overflow) = elementCount.multipliedReportingOverflow(by: extent)
-      guard !overflow, product <= elementCountMax else {
-        throw .invalid(member: "shape", found: "\(recipe.shape)")
-      }
-      elementCount = product
-    }
+    let elementCount = try elementCount(of: recipe.shape, "shape")
     guard elementCount * recipe.dtype.bitCount % 8 == 0 else {
       throw .invalid(member: "shape", found: "\(recipe.shape)")
     }
     return recipe
+  }
+
+  /// How many elements a shape has; refuses what no file could hold.
+  private static func elementCount(
+    of shape: [Int], _ member: String
+  ) throws(PlanError) -> Int {
+    var count = 1
+    for extent in shape {
+      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+      guard !overflow, product <= elementCountMax else {
+        throw .invalid(member: member, found: "\(shape)")
+      }
+      count = product
+    }
+    return count
   }
 
   /// So many elements of 64 bits that their bits still count in 63.
@@ -137,15 +145,9 @@ extension PlanCodec {
     try reader.object { role, reader throws(PlanError) in
       let (dtype, numbers) = try readPlace(&reader, role, count: 3, more: true)
       let shape = Array(numbers.dropFirst(3))
-      var elementCount = 1
-      for extent in shape {
-        let (product, overflow) = elementCount.multipliedReportingOverflow(by: extent)
-        guard !overflow, product <= elementCountMax else {
-          throw .invalid(member: role, found: "\(shape)")
-        }
-        elementCount = product
+      guard try elementCount(of: shape, role) == numbers[2] else {
+        throw .invalid(member: role, found: "\(shape)")
       }
-      guard elementCount == numbers[2] else { throw .invalid(member: role, found: "\(shape)") }
       operands.append(
         WeightRule.Operand(
           role: role,

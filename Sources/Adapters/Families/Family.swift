@@ -1,6 +1,6 @@
 // A kind of adapter beside LoRA: the names in its files, the keys of its config, and how a module's
 // tensors become updates of its weight. Each kind is one file in this folder and one line in `all`;
-// the mathematics is the rule of the same name in `Merging/Families`.
+// the mathematics is a rule in `Merging/Rules`.
 import OrderedJSON
 import Safetensors
 
@@ -35,6 +35,8 @@ struct Family: Sendable {
 struct FamilyModule {
   var path: String
   var config: AdapterConfig
+  /// alpha / r, by the config's patterns.
+  var scale: AdapterConfig.Scale
   /// By leaf.
   var tensors: [String: AdapterTensor]
   var shared: [String: AdapterTensor]
@@ -93,8 +95,6 @@ struct FamilyModule {
     return text
   }
 
-  /// alpha / r of this module, by the config's patterns.
-  var scale: AdapterConfig.Scale { config.scales()(path) }
 }
 
 /// What a weight is, seen as its module sees it: out × everything that goes in.
@@ -111,7 +111,7 @@ package struct WeightShape: Equatable, Sendable {
   }
 }
 
-/// What is done to one parameter of a module, by a rule of `Merging/Families`.
+/// What is done to one parameter of a module, by a rule of `Merging/Rules`.
 package struct WeightUpdate: Sendable {
   package enum Target: String, Sendable { case weight, bias }
 
@@ -180,29 +180,24 @@ extension Family {
 
   /// What a tensor's name is to this family, after the wrappers are gone.
   enum Part: Equatable {
-    case module(String, leaf: String, depth: Int)
+    case module(String, leaf: String)
     case shared(String)
   }
 
   /// Nil where the name is none of this family's own.
   func part(_ name: String) -> Part? {
-    var segments = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    segments.removeAll { $0 == "_orig_mod" || $0 == "_fsdp_wrapped_module" }
-    if segments.first == "module" { segments.removeFirst() }
-    guard segments.first == "base_model" else { return nil }
+    guard var segments = TensorKey.segments(of: name), segments.first == "base_model" else {
+      return nil
+    }
     if let name = Self.match(Array(segments.dropFirst()), shared, anchored: true) {
       return .shared(name.leaf)
     }
-    while segments.starts(with: ["base_model", "model"]) { segments.removeFirst(2) }
+    TensorKey.enterModel(&segments)
     guard let found = Self.match(segments, leaves, anchored: false) else { return nil }
-    var module = segments.dropLast(found.taken)
-    var depth = 0
-    while module.last == "base_layer" {
-      module.removeLast()
-      depth += 1
-    }
-    guard !module.isEmpty else { return nil }
-    return .module(module.joined(separator: "."), leaf: found.leaf, depth: depth)
+    segments.removeLast(found.taken)
+    TensorKey.leaveWrappers(&segments)
+    guard !segments.isEmpty else { return nil }
+    return .module(segments.joined(separator: "."), leaf: found.leaf)
   }
 
   /// Finds a pattern at the end of a name, with the adapter's own name allowed after its first

@@ -1,4 +1,5 @@
 // Rules whose update of an element is found by its place alone.
+import Glibc
 
 /// MiSS: w[o, j] += block[j mod r, o mod m].
 /// Source: PEFT `tuners/miss/layer.py`.
@@ -54,15 +55,14 @@ struct BlockProductRule: WeightMathematics {
 /// SHiRA, Supertuning: single elements change.
 /// Source: PEFT `tuners/shira/layer.py`, `tuners/supertuning/layer.py`.
 struct ScatterRule: WeightMathematics {
-  /// By row: column and value.
-  private let entries: [Int: [(column: Int, value: Double)]]
+  private let update: SparseUpdate
 
   /// `values` k; `places` (2, k), rows above columns, or k places in the weight as it is stored.
   init?(_ operands: RuleOperands) {
     guard let values = operands.vector("values"), let places = operands.vector("places"),
       places.count == values.count || places.count == 2 * values.count
     else { return nil }
-    var entries: [Int: [(column: Int, value: Double)]] = [:]
+    var update = SparseUpdate()
     for (at, value) in values.enumerated() {
       guard let first = Int(exactly: places[at]) else { return nil }
       var (row, column) = (0, 0)
@@ -77,16 +77,12 @@ struct ScatterRule: WeightMathematics {
       guard (0..<operands.rows).contains(row), (0..<operands.columns).contains(column) else {
         return nil
       }
-      entries[row, default: []].append((column, value))
+      update.add(value, row: row, column: column)
     }
-    self.entries = entries
+    self.update = update
   }
 
-  func apply(to band: inout Matrix, firstRow: Int) {
-    for i in 0..<band.rows {
-      for entry in entries[firstRow + i] ?? [] { band[i, entry.column] += entry.value }
-    }
-  }
+  func apply(to band: inout Matrix, firstRow: Int) { update.apply(to: &band, firstRow: firstRow) }
 }
 
 /// C3A: block (M, N) of the update is circulant, w[M, N, (j − i) mod b] / in.
@@ -162,8 +158,8 @@ struct TurnRule: WeightMathematics {
       case 4: (first, second) = (number * 2 * group + place, number * 2 * group + group + place)
       default: return nil
       }
-      cosines.append(alpha[first] * Trigonometry.cosine(theta[first]))
-      sines.append(alpha[second] * Trigonometry.sine(theta[second]))
+      cosines.append(alpha[first] * cos(theta[first]))
+      sines.append(alpha[second] * sin(theta[second]))
     }
     self.cosines = cosines
     self.sines = sines

@@ -16,12 +16,9 @@ struct FourierRule: WeightMathematics {
   /// `spectrum` n; `seed` of the places, `scale`.
   init?(_ operands: RuleOperands) {
     let (rows, columns) = (operands.rows, operands.columns)
-    guard let spectrum = operands.vector("spectrum"), let seed = operands.number("seed"),
-      let seed = Int64(exactly: seed), let scale = operands.number("scale"),
-      rows > 0, columns > 0, spectrum.count <= rows * columns
+    guard rows > 0, columns > 0, let spectrum = operands.vector("spectrum"),
+      let places = operands.drawnPlaces(spectrum.count), let scale = operands.number("scale")
     else { return nil }
-    var generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed))
-    let places = generator.firstOfPermutation(rows * columns, count: spectrum.count)
     let share = scale / (Double(rows) * Double(columns))
     coefficients = zip(places, spectrum).map {
       Coefficient(row: $0 / columns, column: $0 % columns, value: $1 * share)

@@ -1,6 +1,7 @@
 // torch's generator on a CPU, as far as adapters whose random choices were not saved need it.
 // Source: Matsumoto and Nishimura's MT19937; torch `aten/src/ATen/core/MT19937RNGEngine.h`,
 // `native/TensorFactories.cpp` (randperm).
+import Glibc
 
 struct MersenneTwister {
   private var state: [UInt32]
@@ -39,10 +40,10 @@ struct MersenneTwister {
     var numbers = (0..<count).map { _ in Double(uniform()) }
     func pair(_ start: Int) {
       for j in start..<(start + 8) {
-        let radius = (-2 * Logarithm.of(1 - numbers[j])).squareRoot()
+        let radius = (-2 * log(1 - numbers[j])).squareRoot()
         let turn = 2 * Double.pi * numbers[j + 8]
         (numbers[j], numbers[j + 8]) = (
-          radius * Trigonometry.cosine(turn), radius * Trigonometry.sine(turn)
+          radius * cos(turn), radius * sin(turn)
         )
       }
     }

@@ -1,9 +1,18 @@
 // Rules that first make a pair of factors out of what was trained, and then add its product.
+import Glibc
+
+protocol PairMathematics: WeightMathematics {
+  var product: ProductRule { get }
+}
+
+extension PairMathematics {
+  func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
+}
 
 /// TinyLoRA: left·(Σ shares_i·mixers_i)·right.
 /// Source: PEFT `tuners/tinylora/layer.py`, `tuners/tinylora/model.py`.
-struct MixedProductRule: WeightMathematics {
-  private let product: ProductRule
+struct MixedProductRule: PairMathematics {
+  let product: ProductRule
 
   /// `left`, `right`, `mixers` (u, r, r); `shares0`, `shares1`, … of the groups. With more than one
   /// group the module's number in the model tells which is its own, and that number is found by the
@@ -19,8 +28,6 @@ struct MixedProductRule: WeightMathematics {
     guard let product = ProductRule(left, mixer * right, operands) else { return nil }
     self.product = product
   }
-
-  func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
 
   private static func group(_ mixers: Matrix, rank: Int, _ operands: RuleOperands) -> Int? {
     guard operands.has("shares1") else { return 0 }
@@ -42,8 +49,8 @@ struct MixedProductRule: WeightMathematics {
 /// VeRA, PVeRA without their saved pair: it is drawn again from its seed, right factor first, as
 /// large as the largest weight of the adapter needs.
 /// Source: PEFT `tuners/vera/model.py`; torch `distributions`, `uniform_` and `kaiming_uniform_`.
-struct DrawnProductRule: WeightMathematics {
-  private let product: ProductRule
+struct DrawnProductRule: PairMathematics {
+  let product: ProductRule
 
   /// `middle`, `rows`; `seed`, `rank`, `drawn` rows of the right factor, `rowsMax`, `columnsMax`.
   init?(_ operands: RuleOperands) {
@@ -58,8 +65,6 @@ struct DrawnProductRule: WeightMathematics {
     guard let product = ProductRule(left, right, operands) else { return nil }
     self.product = product
   }
-
-  func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
 
   /// Kaiming's uniform numbers: between ±√3·√2/√columns, in Float32 as torch draws them.
   private static func draw(
@@ -77,8 +82,8 @@ struct DrawnProductRule: WeightMathematics {
 
 /// Uni-LoRA: A = θ[indicesA] ∘ scalesA, B likewise, B·A.
 /// Source: PEFT `tuners/unilora/layer.py`.
-struct GatheredProductRule: WeightMathematics {
-  private let product: ProductRule
+struct GatheredProductRule: PairMathematics {
+  let product: ProductRule
 
   init?(_ operands: RuleOperands) {
     guard let theta = operands.vector("theta"),
@@ -87,8 +92,6 @@ struct GatheredProductRule: WeightMathematics {
     else { return nil }
     self.product = product
   }
-
-  func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
 
   private static func gather(
     _ theta: [Double], _ operands: RuleOperands, _ side: String
@@ -107,8 +110,8 @@ struct GatheredProductRule: WeightMathematics {
 
 /// VB-LoRA: each run of a factor is a mean of some of the bank's vectors.
 /// Source: PEFT `tuners/vblora/layer.py`.
-struct VectorBankRule: WeightMathematics {
-  private let product: ProductRule
+struct VectorBankRule: PairMathematics {
+  let product: ProductRule
 
   /// `bank` (N, v); of each side `logits` (…, …, N) and the number `topk`, or `indices` (…, …, k)
   /// and `weights` (…, …, k−1), whose last is what is missing to 1.
@@ -130,8 +133,6 @@ struct VectorBankRule: WeightMathematics {
     guard let product = ProductRule(b, a, operands) else { return nil }
     self.product = product
   }
-
-  func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
 
   private static func runs(
     _ bank: Matrix, _ operands: RuleOperands, _ side: String
@@ -179,7 +180,7 @@ struct VectorBankRule: WeightMathematics {
   ) -> [(index: Int, weight: Double)]? {
     guard (1...logits.count).contains(count) else { return nil }
     let order = logits.indices.sorted { (-logits[$0], $0) < (-logits[$1], $1) }.prefix(count)
-    let powers = order.map { Exponential.of(logits[$0] - logits[order[0]]) }
+    let powers = order.map { exp(logits[$0] - logits[order[0]]) }
     let sum = powers.reduce(0, +)
     return zip(order, powers).map { ($0, $1 / sum) }
   }
@@ -187,8 +188,8 @@ struct VectorBankRule: WeightMathematics {
 
 /// RandLoRA: n random pairs of rank r, weighed along both.
 /// Source: PEFT `tuners/randlora/layer.py`.
-struct RandomBasesRule: WeightMathematics {
-  private let product: ProductRule
+struct RandomBasesRule: PairMathematics {
+  let product: ProductRule
 
   /// `lambda` (r, n), `gamma` (n, least), `a` (r, 1, …), `b` (…, n or more, r). The two factors run
   /// through bases and ranks in different orders, and are multiplied all the same.
@@ -220,14 +221,12 @@ struct RandomBasesRule: WeightMathematics {
     else { return nil }
     self.product = product
   }
-
-  func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
 }
 
 /// BD-LoRA: one factor is block-diagonal, saved as its blocks one below the other.
 /// Source: PEFT `tuners/lora/variants.py`, BdLoraLinearVariant.
-struct BlockDiagonalPairRule: WeightMathematics {
-  private let product: ProductRule
+struct BlockDiagonalPairRule: PairMathematics {
+  let product: ProductRule
 
   init?(_ operands: RuleOperands) {
     guard var left = operands.matrix("left"), var right = operands.matrix("right"),
@@ -238,8 +237,6 @@ struct BlockDiagonalPairRule: WeightMathematics {
     guard let product = ProductRule(left, right, operands) else { return nil }
     self.product = product
   }
-
-  func apply(to band: inout Matrix, firstRow: Int) { product.apply(to: &band, firstRow: firstRow) }
 
   private static func spread(_ compact: Matrix, _ blocks: Int) -> Matrix {
     let height = compact.rows / blocks

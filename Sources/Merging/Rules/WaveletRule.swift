@@ -4,31 +4,27 @@
 // Source: PEFT `tuners/waveft/layer.py`, `tuners/waveft/waverec2d.py`.
 
 struct WaveletRule: WeightMathematics {
-  /// By row of the weight.
-  private let entries: [Int: [(column: Int, value: Double)]]
+  private let update: SparseUpdate
 
   /// `spectrum` n; `seed` of the places, `scale`, and the low-pass filter as `tap0`, `tap1`, …;
   /// without a filter the spectrum is the update itself.
   init?(_ operands: RuleOperands) {
-    let (rows, columns) = (operands.rows, operands.columns)
-    guard let spectrum = operands.vector("spectrum"), let seed = operands.number("seed"),
-      let seed = Int64(exactly: seed), let scale = operands.number("scale"), columns > 0,
-      spectrum.count <= rows * columns
+    let columns = operands.columns
+    guard columns > 0, let spectrum = operands.vector("spectrum"),
+      let places = operands.drawnPlaces(spectrum.count), let scale = operands.number("scale")
     else { return nil }
     var low: [Double] = []
     while let tap = operands.number("tap\(low.count)") { low.append(tap) }
-    var generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed))
-    let places = generator.firstOfPermutation(rows * columns, count: spectrum.count)
-    var entries: [Int: [(column: Int, value: Double)]] = [:]
+    var update = SparseUpdate()
     guard !low.isEmpty else {
       for (place, value) in zip(places, spectrum) {
-        entries[place / columns, default: []].append((place % columns, value * scale))
+        update.add(value * scale, row: place / columns, column: place % columns)
       }
-      self.entries = entries
+      self.update = update
       return
     }
     let high = low.indices.map { ($0 % 2 == 0 ? 1 : -1) * low[low.count - 1 - $0] }
-    let down = Axis(rows, taps: low.count)
+    let down = Axis(operands.rows, taps: low.count)
     let across = Axis(columns, taps: low.count)
     for (place, value) in zip(places, spectrum) {
       let (row, isHighDown) = down.quarter(place / columns)
@@ -39,18 +35,14 @@ struct WaveletRule: WeightMathematics {
         let factor = value * scale * (isHighAcross ? high : low)[a]
         for b in low.indices {
           guard let x = across.place(column, b) else { continue }
-          entries[y, default: []].append((x, factor * (isHighDown ? high : low)[b]))
+          update.add(factor * (isHighDown ? high : low)[b], row: y, column: x)
         }
       }
     }
-    self.entries = entries
+    self.update = update
   }
 
-  func apply(to band: inout Matrix, firstRow: Int) {
-    for i in 0..<band.rows {
-      for entry in entries[firstRow + i] ?? [] { band[i, entry.column] += entry.value }
-    }
-  }
+  func apply(to band: inout Matrix, firstRow: Int) { update.apply(to: &band, firstRow: firstRow) }
 
   /// One axis: padded to an even length, halved, and what comes back trimmed and centred.
   private struct Axis {

@@ -2,7 +2,9 @@
 // exactly widened values, on the value so far of the weight, and its result is rounded once to
 // Float32 (not at all where the base is F64), from which contract `f32-once` goes on. So the order
 // of a rule's operations shows below the last place only, and no library's rounding on the way
-// (PEFT's, to 16 bits, in many families) is repeated.
+// (PEFT's, to 16 bits, in many families) is repeated. Machines whose C libraries differ may give
+// other last bits of exp, log, sin, cos, tanh and erf in Float64; they are gone after the rounding
+// to Float32, up to one element in some 10⁸.
 import Planning
 
 /// The mathematics of one rule, made ready for one weight. Used by many threads at once.
@@ -44,6 +46,16 @@ struct RuleOperands {
   func count(_ key: String) -> Int? { numbers[key].flatMap { Int(exactly: $0) } }
 
   func isOn(_ key: String) -> Bool { numbers[key] ?? 0 != 0 }
+
+  /// The first `count` of the weight's places in an order drawn from `seed`, as row · columns +
+  /// column; nil without a whole seed, or for more places than there are.
+  func drawnPlaces(_ count: Int) -> [Int]? {
+    guard let seed = number("seed").flatMap({ Int64(exactly: $0) }), count <= rows * columns else {
+      return nil
+    }
+    var generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed))
+    return generator.firstOfPermutation(rows * columns, count: count)
+  }
 }
 
 enum WeightRules {
