@@ -36,9 +36,10 @@ final class MountedFolder: Sendable {
     try call("remount", unsafe mount("tmpfs", scratch.path, "tmpfs", UInt(MS_REMOUNT), size))
   }
 
-  /// Writes a file until there is room for nothing.
+  /// Writes a file until there is room for nothing. No program that another test starts meanwhile
+  /// inherits it: its room would not come back with its removal.
   func fill(_ name: String) throws {
-    let file = unsafe open(path + "/" + name, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    let file = unsafe open(path + "/" + name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else {
       throw Refused(description: "fill: \(unsafe String(cString: strerror(errno)))")
     }
