@@ -41,27 +41,21 @@ enum ConfigSwitches {
   static func check(
     _ config: JSON, _ family: Family?, path: String
   ) throws(AdapterError) {
-    if let family {
-      for member in config.members ?? [] where member.value.isOn {
-        let key = member.key
-        if common.contains(key) || harmless.contains(key) || family.keys.contains(key) { continue }
-        throw .switchedOn(
-          path: path, key: key, value: member.value.compact,
-          reason: "this key is not known for \(family.kind) and may change the result")
-      }
-      return
-    }
     for member in config.members ?? [] where member.value.isOn {
       let key = member.key
-      if read.contains(key) || harmless.contains(key) { continue }
-      if key == "init_lora_weights" {
+      if key == "init_lora_weights", family?.readsInitialisation != true {
         try checkInitialisation(member.value, path: path)
         continue
       }
+      let known = family.map { common.union($0.keys) } ?? read
+      if known.contains(key) || harmless.contains(key) { continue }
+      let stranger = family.map { "is not known for \($0.name)" } ?? "is not known here"
       throw .switchedOn(
         path: path, key: key, value: member.value.compact,
-        reason: refused[key] ?? "this key is not known here and may change the result")
+        reason: (family == nil ? refused[key] : nil)
+          ?? "this key \(stranger) and may change the result")
     }
+    if family != nil { return }
     let unmarked =
       config["lora_B_layout"] == nil && config["target_parameters"]?.isOn == true
       && config["auto_mapping"]?["unsloth_fixed"]?.bool == true

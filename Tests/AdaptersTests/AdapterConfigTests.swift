@@ -80,6 +80,18 @@ private func sentence(_ members: String) -> String? {
     #"a/adapter_config.json: "init_lora_weights" is "pissa_niter_4": this initialisation changed the base before training, so the file alone does not hold the update; save it with path_initial_model_for_weight_conversion, which makes it an ordinary LoRA"#
   ),
   (
+    #", "kasa_config": {"beta": 1}, "init_lora_weights": "loftq""#,
+    #"a/adapter_config.json: "init_lora_weights" is "loftq": this initialisation changed the base before training, so the file alone does not hold the update; save it with path_initial_model_for_weight_conversion, which makes it an ordinary LoRA"#
+  ),
+  (
+    #", "use_bdlora": {"nblocks": 2}, "init_lora_weights": "pissa""#,
+    #"a/adapter_config.json: "init_lora_weights" is "pissa": this initialisation changed the base before training, so the file alone does not hold the update; save it with path_initial_model_for_weight_conversion, which makes it an ordinary LoRA"#
+  ),
+  (
+    #", "kasa_config": {"beta": 1}, "use_dora": true"#,
+    #"a/adapter_config.json: "use_dora" is true: this key is not known for LORA with kasa_config and may change the result"#
+  ),
+  (
     #", "lora_B_layout": "other""#,
     #"a/adapter_config.json: "lora_B_layout" is "other": only "rank_major" and "grouped_by_expert" are known"#
   ),

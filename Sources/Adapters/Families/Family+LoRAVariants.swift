@@ -14,14 +14,15 @@ extension Family {
   }
 
   private static let plainKeys: Set<String> = [
-    "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "init_lora_weights",
+    "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern",
   ]
 
   /// `lora_A`, `lora_B`, `lora_diag (r)`: the weight loses its r smallest singular values and gains
   /// s·B·diag·A.
   /// Source: PEFT `tuners/lora/variants.py`, KasaLinearVariant.
   static let kasa = Family(
-    kind: "LORA", leaves: ["lora_A.weight", "lora_B.weight", "lora_diag"],
+    kind: "LORA", switchedBy: "kasa_config",
+    leaves: ["lora_A.weight", "lora_B.weight", "lora_diag"],
     keys: plainKeys.union(["kasa_config"]), alphaKey: "lora_alpha",
     updates: { module throws(AdapterError) in
       let diagonal = try module.tensor("lora_diag", dimensions: 1)
@@ -37,7 +38,7 @@ extension Family {
   /// A or B is block-diagonal and saved as its blocks, one below the other.
   /// Source: PEFT `tuners/lora/variants.py`, BdLoraLinearVariant.
   static let bdlora = Family(
-    kind: "LORA", leaves: ["lora_A.weight", "lora_B.weight"],
+    kind: "LORA", switchedBy: "use_bdlora", leaves: ["lora_A.weight", "lora_B.weight"],
     keys: plainKeys.union(["use_bdlora"]), alphaKey: "lora_alpha",
     updates: { module throws(AdapterError) in
       let a = try module.tensor("lora_A.weight", dimensions: 2)
@@ -70,7 +71,8 @@ extension Family {
   /// s·B·A.
   /// Source: PEFT `tuners/lora/layer.py`, pissa_init.
   static let pissa = Family(
-    kind: "LORA", leaves: ["lora_A.weight", "lora_B.weight"], keys: plainKeys,
+    kind: "LORA", switchedBy: "init_lora_weights", leaves: ["lora_A.weight", "lora_B.weight"],
+    keys: plainKeys.union(["init_lora_weights"]),
     alphaKey: "lora_alpha",
     updates: { module throws(AdapterError) in
       let (pair, rank) = try module.pair()
@@ -84,7 +86,8 @@ extension Family {
   /// The base gave Q[:, :r]·R[:r] of its QR decomposition to the pair before training.
   /// Source: PEFT `tuners/lora/layer.py`, olora_init.
   static let olora = Family(
-    kind: "LORA", leaves: ["lora_A.weight", "lora_B.weight"], keys: plainKeys,
+    kind: "LORA", switchedBy: "init_lora_weights", leaves: ["lora_A.weight", "lora_B.weight"],
+    keys: plainKeys.union(["init_lora_weights"]),
     alphaKey: "lora_alpha",
     updates: { module throws(AdapterError) in
       let (pair, rank) = try module.pair()

@@ -8,6 +8,8 @@ import Safetensors
 struct Family: Sendable {
   /// PEFT's `peft_type`.
   let kind: String
+  /// The config key that makes another method of this kind, of a variant.
+  var switchedBy: String?
   /// What follows a module's path in a tensor's name: `hada_w1_a`, `oft_R.weight`. A `*` stands for
   /// one segment, a number.
   var leaves: [String] = []
@@ -29,6 +31,14 @@ struct Family: Sendable {
   /// The updates of one module. Shapes among its own tensors are checked here; that they fit the
   /// weight is said by `WeightUpdate.fits`.
   var updates: @Sendable (FamilyModule) throws(AdapterError) -> [WeightUpdate] = { _ in [] }
+}
+
+extension Family {
+  /// What people call it.
+  var name: String { switchedBy.map { "\(kind) with \($0)" } ?? kind }
+
+  /// True where `init_lora_weights` is part of the method, or has no influence on the base.
+  var readsInitialisation: Bool { keys.contains("init_lora_weights") }
 }
 
 /// A module's tensors and what its family needs besides.
