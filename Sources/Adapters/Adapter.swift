@@ -1,4 +1,5 @@
 // An adapter as a list of what it brings: low-rank pairs by module, whole parameters, token rows.
+// Files that PEFT did not write are read in `Formats`, into the same values.
 // Names are still the adapter's own (the modules of the class it was trained on); finding the base
 // tensors they mean is planning's task.
 import OrderedJSON
@@ -32,6 +33,15 @@ package struct AdapterModule: Equatable, Sendable {
   /// How often its update is added: twice for `out_proj` of multi-head attention, which PEFT up to
   /// 0.21 does in training too.
   package var repeats = 1
+  /// A is (in, r) and B is (r, out): each the transpose of what PEFT stores.
+  package var isTransposed = false
+  /// Where the file itself gives it, module by module; else the config does.
+  package var scale: AdapterConfig.Scale?
+
+  /// Ranks of A and of B: the same number, unless the file is wrong.
+  package var ranks: (a: Int, b: Int) {
+    isTransposed ? (a.shape[1], b.shape[0]) : (a.shape[0], b.shape[1])
+  }
 }
 
 /// A whole parameter that takes the base's place.
@@ -75,20 +85,21 @@ package struct Adapter: Sendable {
 }
 
 extension Adapter {
-  /// Opens an adapter folder and sorts its tensors; reads headers and the config, no weights.
+  /// Opens an adapter's folder or its file and sorts its tensors; reads headers and the config, no
+  /// weights.
   package static func open(_ path: String) throws(AdapterError) -> Adapter {
     let folder = try AdapterFolder.open(path)
+    switch try folder.format() {
+    case .peft: return try peft(folder)
+    case .mlx: return try MLXReader(folder).adapter()
+    }
+  }
+
+  private static func peft(_ folder: AdapterFolder) throws(AdapterError) -> Adapter {
     let config = try AdapterConfig(
       parsing: folder.configBytes, path: folder.path + "/adapter_config.json")
     var sorter = AdapterSorter(path: folder.path, config: config)
-    for (index, file) in folder.files.enumerated() {
-      for entry in file.tensors {
-        try sorter.take(
-          AdapterTensor(
-            name: entry.name, file: index, dtype: entry.dtype, shape: entry.shape,
-            offset: file.headerByteCount + entry.byteRange.lowerBound))
-      }
-    }
+    for tensor in folder.tensors { try sorter.take(tensor) }
     return try sorter.finish(folder)
   }
 }

@@ -7,7 +7,9 @@ import OrderedJSON
 /// What of the config a merge depends on.
 package struct AdapterConfig: Sendable {
   package let path: String
-  /// `LORA`, `LOHA`, …: what PEFT calls the method.
+  /// Whose files they are.
+  package let format: AdapterFormat
+  /// `LORA`, `LOHA`, …: what PEFT calls the method; of another format its name.
   package let kind: String
   /// How the method is read; nil for LoRA, which has a reader of its own.
   let family: Family?
@@ -61,6 +63,7 @@ extension AdapterConfig {
       throw .badMember(path: path, key: "peft_type", expected: "a text such as \"LORA\"")
     }
     self.path = path
+    format = .peft
     self.kind = kind.uppercased()
     members = reader
     if self.kind == "LORA" {
@@ -109,6 +112,27 @@ extension AdapterConfig {
     alphaPattern = try hasScale ? reader.numbers("alpha_pattern") : []
     for (key, _) in rankPattern.map({ ($0.key, 0.0) }) + alphaPattern
     where NamePattern(key) == nil { throw .pattern(path: path, key: key) }
+  }
+
+  /// Of a format that keeps rank and scale elsewhere: all that is known is said here, and every
+  /// module brings its own scale.
+  init(
+    format: AdapterFormat, path: String, usesDoRA: Bool = false, ensuresWeightTying: Bool = false
+  ) {
+    self.path = path
+    self.format = format
+    kind = format.rawValue
+    family = nil
+    members = MemberReader(path: path, json: .object([]))
+    (rank, alpha, alphaKey) = (1, 1, "alpha")
+    usesRankStabilisation = false
+    self.usesDoRA = usesDoRA
+    fanInFanOut = false
+    self.ensuresWeightTying = ensuresWeightTying
+    (modulesToSave, targetParameters, tokenRows) = ([], [], [])
+    (taskType, baseModelClass, peftVersion) = (nil, nil, nil)
+    groupsExpertColumns = false
+    (rankPattern, alphaPattern) = ([], [])
   }
 
   /// A function that gives rank, alpha and scale of a module path (or parameter path); patterns are

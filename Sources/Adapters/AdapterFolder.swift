@@ -4,6 +4,7 @@
 //
 //   out/adapter_config.json, out/adapter_model.safetensors
 //   out/NAME/adapter_config.json, out/NAME/adapter_model-00001-of-00002.safetensors, …index.json
+//   out/adapter_config.json, out/adapters.safetensors                                       mlx-lm
 import OrderedJSON
 package import Safetensors
 import Storage
@@ -16,6 +17,17 @@ package struct AdapterFolder: Sendable {
   package let files: [ShardHeader]
   /// Names of `files` inside the folder.
   package let fileNames: [String]
+
+  /// All tensors, file by file.
+  var tensors: [AdapterTensor] {
+    files.enumerated().flatMap { index, file in
+      file.tensors.map { entry in
+        AdapterTensor(
+          name: entry.name, file: index, dtype: entry.dtype, shape: entry.shape,
+          offset: file.headerByteCount + entry.byteRange.lowerBound)
+      }
+    }
+  }
 
   /// Where a path or one of its folders holds `adapter_config.json`.
   package static func open(_ given: String) throws(AdapterError) -> AdapterFolder {
@@ -55,6 +67,7 @@ package struct AdapterFolder: Sendable {
     if names.contains("adapter_model.safetensors") { return ["adapter_model.safetensors"] }
     let index = "adapter_model.safetensors.index.json"
     if names.contains(index) { return try indexedFiles(path + "/" + index, in: names) }
+    if names.contains("adapters.safetensors") { return ["adapters.safetensors"] }
     throw .noWeights(
       path: path,
       found: names.filter {

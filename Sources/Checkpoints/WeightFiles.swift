@@ -70,6 +70,7 @@ struct WeightFiles {
   /// Weights that are not the model's own, whatever their format.
   static func isStray(_ name: String) -> Bool {
     name.hasPrefix("consolidated") || name.hasPrefix("adapter_model")
+      || name.hasSuffix("adapters.safetensors")
   }
 
   /// Why a folder without weights is no base: what lies there instead.

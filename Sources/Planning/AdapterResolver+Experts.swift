@@ -185,7 +185,7 @@ extension AdapterResolver {
     _ strength: ModuleStrength
   ) -> Step {
     Step(target: name) { draft throws(PlanningError) in
-      let product = LowRankProduct(a: module.a, b: module.b)
+      let product = LowRankProduct(module)
       guard draft.shape == [product.rows, product.columns] else {
         throw .shape(
           adapter: self.adapter.path, tensor: module.a.name, target: name, expected: draft.shape,
@@ -208,7 +208,7 @@ extension AdapterResolver {
   ) -> Step {
     let strength = self.strength(of: module.path)
     return Step(target: name) { draft throws(PlanningError) in
-      let product = LowRankProduct(a: module.a, b: module.b)
+      let product = LowRankProduct(module)
       let parts = part == .down ? 1 : 2
       let position = part == .up ? 1 : 0
       let misfit = PlanningError.shape(

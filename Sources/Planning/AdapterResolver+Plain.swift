@@ -29,18 +29,18 @@ extension AdapterResolver {
   func scale(
     of module: AdapterModule, parameters experts: Int, path: String? = nil
   ) throws(PlanningError) -> AdapterConfig.Scale {
-    var scale = self.scale(path ?? module.scalePath)
+    var scale = module.scale ?? self.scale(path ?? module.scalePath)
     if module.repeats > 1 {
       scale.value *= Double(module.repeats)
       scale.origin += ", added \(module.repeats) times as PEFT does"
     }
-    let found = module.a.shape[0]
+    let found = module.ranks.a
     guard found == scale.rank * experts else {
       throw .rank(
         adapter: adapter.path, module: module.path, config: scale.rank, origin: scale.rankOrigin,
         found: experts == 1 ? found : found / experts)
     }
-    guard module.b.shape[1] == found else {
+    guard module.ranks.b == found else {
       throw .shape(
         adapter: adapter.path, tensor: module.b.name, target: module.a.name,
         expected: module.a.shape, found: "B has shape \(module.b.shape), their ranks differ")
@@ -83,12 +83,13 @@ extension AdapterResolver {
   private func product(
     _ module: AdapterModule, _ draft: TensorDraft
   ) throws(PlanningError) -> (LowRankProduct, Rule.Axis) {
-    let product = LowRankProduct(a: module.a, b: module.b)
+    let product = LowRankProduct(module)
     let shape = draft.shape
     if module.isEmbedding {
-      // A is (r, vocabulary), B is (dim, r): the table is (B·A)ᵀ. Source: PEFT, lora.Embedding.
+      // A is (r, vocabulary), B is (dim, r): the table is (B·A)ᵀ. PEFT has a magnitude for each
+      // column, mlx-lm one for each token. Source: lora.Embedding of both, DoRAEmbedding.
       guard shape == [product.columns, product.rows] else { throw misfit(module, draft, product) }
-      return (product.transposed, .column)
+      return (product.transposed, module.isTransposed ? .row : .column)
     }
     if shape.count > 2 { return (try convolution(module, draft, product), .row) }
     guard module.a.shape.count == 2, module.b.shape.count == 2, shape.count == 2 else {

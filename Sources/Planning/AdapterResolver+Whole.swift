@@ -16,6 +16,7 @@ extension AdapterResolver {
     let strength = self.strength(of: whole.module)
     return Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
       draft throws(PlanningError) in
+      try self.checkConvention(whole, draft)
       guard draft.shape == tensor.shape || self.mayResize(name, draft.shape, tensor.shape) else {
         throw .shape(
           adapter: self.adapter.path, tensor: tensor.name, target: name, expected: draft.shape,
@@ -36,6 +37,23 @@ extension AdapterResolver {
           tensorNames: [tensor.name], origin: "whole tensor"), strength, by: self.adapter.path
       )
     }
+  }
+
+  /// mlx-lm's classes keep a few weights in another form than transformers' do: Conv1D's
+  /// transposed, norms that are centred on 0 with 1 added. Source: mlx-lm `models/gpt2.py`,
+  /// `qwen3_next.py`, `qwen3_5.py`, sanitize.
+  private func checkConvention(
+    _ whole: WholeTensor, _ draft: TensorDraft
+  ) throws(PlanningError) {
+    guard adapter.config.format == .mlx, whole.parameter == "weight" else { return }
+    let type = base.modelType ?? ""
+    let isShifted =
+      (type.hasPrefix("qwen3_next") || type.hasPrefix("qwen3_5")) && draft.shape.count == 1
+      && whole.module.hasSuffix("norm")
+    guard isShifted || base.isTransposedLinear(whole.module) else { return }
+    throw .convention(
+      adapter: adapter.path, tensor: whole.tensor.name, target: draft.name,
+      what: isShifted ? "with 1 added" : "transposed")
   }
 
   /// Only tables over the vocabulary may come with another number of rows.

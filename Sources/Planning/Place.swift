@@ -31,7 +31,7 @@ extension AdapterResolver {
     if let name = base.name(mapped, "weight") { return .tensor(name) }
     if let name = base.name(mapped, "in_proj_weight") { return .tensor(name) }
     if let tie, mapped + ".weight" == tie.head { return .tensor(tie.head) }
-    return locateSlice(mapped)
+    return locateSlice(mapped) ?? locateExpert(mapped).map(Place.tensor)
   }
 
   /// A parameter of a module: stacked, bare, or spread over one tensor per expert.
@@ -46,9 +46,20 @@ extension AdapterResolver {
     let mapped = naming.map(whole.module)
     if let name = base.name(mapped, whole.parameter) { return name }
     if let tie, mapped + "." + whole.parameter == tie.head { return tie.head }
+    if whole.parameter == "weight", let name = locateExpert(mapped) { return name }
     // TensorFlow's names for a norm's parameters, kept by old BERT checkpoints.
     let legacy = ["weight": "gamma", "bias": "beta"]
     return legacy[whole.parameter].flatMap { base.name(mapped, $0) }
+  }
+
+  /// `…experts.7.gate_proj` where the base says `…experts.7.w1`.
+  private func locateExpert(_ path: String) -> String? {
+    var segments = path.split(separator: ".").map(String.init)
+    guard segments.count >= 3, segments[segments.count - 3] == "experts",
+      let names = Self.partNames.first(where: { $0.names[0] == segments.last })?.names
+    else { return nil }
+    segments[segments.count - 1] = names[1]
+    return base.name(segments.joined(separator: "."), "weight")
   }
 
   /// `…experts.7.gate_proj` inside a stacked `…experts.gate_up_proj`.

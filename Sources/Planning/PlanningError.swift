@@ -9,6 +9,8 @@ package enum PlanningError: Error, Equatable {
   /// A whole tensor that the base lacks and the config does not announce.
   case unannounced(adapter: String, tensor: String, wanted: String)
   case shape(adapter: String, tensor: String, target: String, expected: [Int], found: String)
+  /// The library that wrote the adapter keeps this weight in another form than the base does.
+  case convention(adapter: String, tensor: String, target: String, what: String)
   case groupedConvolution(adapter: String, tensor: String, target: String)
   /// The shapes of a square weight cannot tell its orientation and nothing else does.
   case undecidedOrientation(adapter: String, module: String, target: String)
@@ -55,6 +57,9 @@ package enum PlanningError: Error, Equatable {
         + "and modules_to_save does not announce; check that it is the adapter's base"
     case .shape(let adapter, let tensor, let target, let expected, let found):
       "\(adapter): tensor \"\(tensor)\" does not fit \"\(target)\" of shape \(expected): \(found)"
+    case .convention(let adapter, let tensor, let target, let what):
+      "\(adapter): tensor \"\(tensor)\" is kept \(what) by the library that wrote it, "
+        + "so it cannot take the place of \"\(target)\" as it is; fuse it with that library"
     case .groupedConvolution(let adapter, let tensor, let target):
       "\(adapter): tensor \"\(tensor)\" aims at the grouped convolution \"\(target)\", "
         + "which has no merge"

@@ -54,10 +54,11 @@ struct LowRankProduct: Equatable {
   var columns: Int { right.columns }
   var rank: Int { right.rows }
 
-  /// B·A of a plain pair: (out, r) and (r, in…).
-  init(a: AdapterTensor, b: AdapterTensor) {
-    left = StridedMatrix(b)
-    right = StridedMatrix(a)
+  /// B·A of a plain pair: (out, r) and (r, in…), or both stored transposed.
+  init(_ module: AdapterModule) {
+    left = StridedMatrix(module.b)
+    right = StridedMatrix(module.a)
+    if module.isTransposed { (left, right) = (left.transposed, right.transposed) }
   }
 
   init(left: StridedMatrix, right: StridedMatrix) {

@@ -152,6 +152,37 @@ struct InspectTests {
     #expect(try inspect(path, tensors: true).contains("base_model.model.score.weight\n"))
   }
 
+  @Test func `an adapter of mlx-lm is told without the arguments of its training`() throws {
+    try scratch.write(
+      "adapter/adapters.safetensors",
+      [
+        SampleTensor("model.layers.0.self_attn.q_proj.lora_a", .f32, [4, 2]),
+        SampleTensor("model.layers.0.self_attn.q_proj.lora_b", .f32, [2, 6]),
+      ])
+    try scratch.write(
+      "adapter/adapter_config.json",
+      """
+      {"fine_tune_type": "lora", "num_layers": 16, "model": "org/base", "batch_size": 4,
+       "lora_parameters": {"rank": 2, "scale": 20.0}}
+      """)
+    let path = scratch("adapter")
+    #expect(
+      try inspect(path) == """
+        adapter          \(path)
+        kind             MLX
+        trained on       org/base
+        fine_tune_type   lora
+        num_layers       16
+        lora_parameters  {"rank":2,"scale":20.0}
+        weights          adapters.safetensors
+        tensors          2 tensors, 80 B
+
+        modules  bytes  module                           parts
+              1   80 B  model.layers.*.self_attn.q_proj  lora_a 4 x 2 F32, lora_b 2 x 6 F32
+
+        """)
+  }
+
   @Test func `an adapter of pickles says so`() throws {
     try scratch.write("adapter/adapter_model.bin", "x")
     try scratch.write("adapter/adapter_config.json", #"{"peft_type": "LORA"}"#)

@@ -6,10 +6,8 @@ extension AdapterPortrait {
   var text: String {
     var facts = Facts()
     facts.add("adapter", path)
-    facts.add("kind", config["peft_type"]?.text ?? "unknown")
-    if let base = config["base_model_name_or_path"]?.text, !base.isEmpty {
-      facts.add("trained on", base)
-    }
+    facts.add("kind", kind)
+    if let trainedOn { facts.add("trained on", trainedOn) }
     for member in settings { facts.add(member.key, Self.text(member.value)) }
     for file in files {
       let remark = file.hasSuffix(".bin") ? ", a pickle: its tensors are not shown" : ""

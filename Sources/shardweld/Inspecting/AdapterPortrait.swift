@@ -1,5 +1,6 @@
 // An adapter as `inspect` shows it: its config as it stands, and its tensors module by module. What
 // the tensors mean to a base is for `plan` to say.
+import Adapters
 import OrderedJSON
 import Safetensors
 import Storage
@@ -37,7 +38,9 @@ struct AdapterPortrait {
   }
 
   private static func isWeightFile(_ name: String) -> Bool {
-    name.hasPrefix("adapter_model") && (name.hasSuffix(".safetensors") || name.hasSuffix(".bin"))
+    name == "adapters.safetensors"
+      || name.hasPrefix("adapter_model")
+        && (name.hasSuffix(".safetensors") || name.hasSuffix(".bin"))
   }
 
   private static func json(_ path: String) throws(CommandError) -> JSON {
@@ -50,7 +53,23 @@ struct AdapterPortrait {
     }
   }
 
+  /// Who wrote the files, told as a merge tells it.
+  var format: AdapterFormat { AdapterFormat.of(config, names: tensors.lazy.map(\.name)) }
+
+  /// The method, as PEFT's config names it; of another format its name.
+  var kind: String {
+    format == .peft ? config["peft_type"]?.text ?? "unknown" : format.rawValue
+  }
+
+  /// The model it was trained on, where the config names one.
+  var trainedOn: String? {
+    (config["base_model_name_or_path"] ?? config["model"])?.text.flatMap { $0.isEmpty ? nil : $0 }
+  }
+
   // MARK: Config
+
+  /// mlx-lm writes all arguments of its training; these say what the adapter is.
+  private static let told: Set<String> = ["fine_tune_type", "lora_parameters", "num_layers"]
 
   /// Members that say nothing of what the adapter does to weights: training alone, or other files.
   private static let silent: Set<String> = [
@@ -61,7 +80,10 @@ struct AdapterPortrait {
 
   /// What is switched on, in the config's order.
   var settings: [JSON.Member] {
-    (config.members ?? []).filter {
+    if format == .mlx {
+      return (config.members ?? []).filter { Self.told.contains($0.key) && $0.value.isOn }
+    }
+    return (config.members ?? []).filter {
       !Self.silent.contains($0.key) && $0.value.isOn && $0.value != .string("none")
     }
   }
