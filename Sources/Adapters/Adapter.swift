@@ -37,6 +37,15 @@ package struct AdapterModule: Equatable, Sendable {
   package var isTransposed = false
   /// Where the file itself gives it, module by module; else the config does.
   package var scale: AdapterConfig.Scale?
+  /// The tensor that `scale` was read from.
+  package var alpha: AdapterTensor?
+  /// The part of a pipeline that it belongs to, as diffusers names its folders.
+  package var component: String?
+
+  /// All that it reads.
+  package var tensorNames: [String] {
+    [a, b, bias, magnitude, alpha].compactMap { $0?.name }
+  }
 
   /// Ranks of A and of B: the same number, unless the file is wrong.
   package var ranks: (a: Int, b: Int) {
@@ -67,18 +76,23 @@ package struct TokenRows: Equatable, Sendable {
 package struct FamilyUpdates: Sendable {
   package var path: String
   package var updates: [WeightUpdate]
+  /// As a module's.
+  package var component: String?
+
+  /// All that they read.
+  package var tensorNames: [String] { updates.flatMap(\.tensorNames) }
 }
 
 /// Everything one adapter folder brings.
 package struct Adapter: Sendable {
   package let folder: AdapterFolder
   package let config: AdapterConfig
-  package let modules: [AdapterModule]
-  package let families: [FamilyUpdates]
+  package var modules: [AdapterModule]
+  package var families: [FamilyUpdates]
   package let wholeTensors: [WholeTensor]
   package let tokenRows: [TokenRows]
   /// Tensors that no update reads, each with its reason.
-  package let setAside: [String]
+  package var setAside: [String]
 
   package var files: [ShardHeader] { folder.files }
   package var path: String { folder.path }
@@ -92,12 +106,12 @@ extension Adapter {
     switch try folder.format() {
     case .peft: return try peft(folder)
     case .mlx: return try MLXReader(folder).adapter()
+    case .kohya: return try KohyaReader(folder).adapter()
     }
   }
 
   private static func peft(_ folder: AdapterFolder) throws(AdapterError) -> Adapter {
-    let config = try AdapterConfig(
-      parsing: folder.configBytes, path: folder.path + "/adapter_config.json")
+    let config = try AdapterConfig(parsing: folder.configBytes, path: folder.configPath)
     var sorter = AdapterSorter(path: folder.path, config: config)
     for tensor in folder.tensors { try sorter.take(tensor) }
     return try sorter.finish(folder)

@@ -12,6 +12,8 @@ package enum AdapterError: Error, Equatable {
   case badMember(path: String, key: String, expected: String)
   /// No adapter_config.json in the folder nor one level down.
   case noConfig(path: String)
+  /// No config, and tensors that no format without one has.
+  case unknownFormat(path: String, tensor: String)
   /// Several adapters one level down.
   case several(path: String, names: [String])
   /// No weights that can be read; `found` are files that look like weights.
@@ -32,6 +34,8 @@ package enum AdapterError: Error, Equatable {
   case emptyTensor(path: String, tensor: String)
   case dtype(path: String, tensor: String, found: DType)
   case pattern(path: String, key: String)
+  /// A scalar that must be a plain number is none.
+  case scalar(path: String, tensor: String)
 
   package var sentence: String {
     switch self {
@@ -43,6 +47,9 @@ package enum AdapterError: Error, Equatable {
     case .noConfig(let path):
       "\(path) holds no adapter_config.json, nor does a folder in it; "
         + "name the folder that PEFT's save_pretrained wrote"
+    case .unknownFormat(let path, let tensor):
+      "\(path) has no adapter_config.json beside it, and tensor \"\(tensor)\" is of no kind of "
+        + "adapter that is known without one; name an adapter's file or folder"
     case .several(let path, let names):
       "\(path) holds several adapters (\(names.joined(separator: ", "))); name one of them"
     case .noWeights(let path, let found):
@@ -69,6 +76,9 @@ package enum AdapterError: Error, Equatable {
         + "before it is saved (ZeRO-3, FSDP)"
     case .dtype(let path, let tensor, let found):
       "\(path): tensor \"\(tensor)\" is \(found.rawValue); F64, F32, F16 or BF16 expected"
+    case .scalar(let path, let tensor):
+      "\(path): tensor \"\(tensor)\" must hold one number other than 0; correct the file or save "
+        + "the adapter again"
     case .pattern(let path, let key):
       "\(path): pattern \"\(key)\" is not a regular expression that can be read"
     }

@@ -4,15 +4,20 @@
 //
 //   out/adapter_config.json, out/adapter_model.safetensors
 //   out/NAME/adapter_config.json, out/NAME/adapter_model-00001-of-00002.safetensors, …index.json
-//   out/adapter_config.json, out/adapters.safetensors                                       mlx-lm
+//   out/adapter_config.json, out/adapters.safetensors                                     mlx-lm
+//   style.safetensors, or the folder that holds it alone                 formats without a config
 import OrderedJSON
 package import Safetensors
 import Storage
 
 /// An adapter's files, found and their headers read; nothing is interpreted yet.
 package struct AdapterFolder: Sendable {
-  /// Absolute; one level below what was given where the adapter lies there.
+  /// Absolute; one level below what was given where the adapter lies there. The file's own where
+  /// the adapter is a file.
   package let path: String
+  /// Where the config is, or would be.
+  let configPath: String
+  /// Empty where there is no config.
   package let configBytes: [UInt8]
   package let files: [ShardHeader]
   /// Names of `files` inside the folder.
@@ -29,23 +34,58 @@ package struct AdapterFolder: Sendable {
     }
   }
 
-  /// Where a path or one of its folders holds `adapter_config.json`.
+  /// Opens a weight file, a folder with `adapter_config.json`, the only one of its folders that
+  /// has it, or a folder with one weight file that needs none.
   package static func open(_ given: String) throws(AdapterError) -> AdapterFolder {
-    let path = try locate(Path.absolute(given))
-    let config = try storage { () throws(StorageError) in
-      try WholeFile.read(path + "/adapter_config.json", limit: 64 << 20)
+    let given = Path.absolute(given)
+    if try storage({ () throws(StorageError) in try FileStatus.of(given)?.isPlainFile == true }) {
+      return try file(given)
     }
-    let names = try weightFiles(in: path)
+    guard let path = try locate(given) else { return try file(try looseFile(in: given)) }
+    return try read(path, path, try weightFiles(in: path))
+  }
+
+  /// An adapter that was named by its file. PEFT's files are nothing without their folder.
+  private static func file(_ path: String) throws(AdapterError) -> AdapterFolder {
+    let (folder, name) = (Path.parent(path), Path.name(path))
+    guard name.hasSuffix(".safetensors") else { throw .noWeights(path: folder, found: [name]) }
+    if name.hasPrefix("adapter_model"), try locate(folder) == folder { return try open(folder) }
+    return try read(path, folder, [name])
+  }
+
+  private static func read(
+    _ path: String, _ folder: String, _ names: [String]
+  ) throws(AdapterError) -> AdapterFolder {
+    let configPath = folder + "/adapter_config.json"
+    let config = try storage { () throws(StorageError) in
+      try FileStatus.of(configPath) == nil ? [] : try WholeFile.read(configPath, limit: 64 << 20)
+    }
     var files: [ShardHeader] = []
     for name in names {
-      do { files.append(try ShardHeader.read(path + "/" + name)) } catch {
+      do { files.append(try ShardHeader.read(folder + "/" + name)) } catch {
         throw .container(error)
       }
     }
-    return AdapterFolder(path: path, configBytes: config, files: files, fileNames: names)
+    return AdapterFolder(
+      path: path, configPath: configPath, configBytes: config, files: files, fileNames: names)
   }
 
-  private static func locate(_ path: String) throws(AdapterError) -> String {
+  /// The one weight file of a folder that has no config.
+  private static func looseFile(in path: String) throws(AdapterError) -> String {
+    let names = try storage { () throws(StorageError) in try Folder.list(path) }
+      .filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
+    if names.contains("pytorch_lora_weights.safetensors") {
+      return path + "/pytorch_lora_weights.safetensors"
+    }
+    guard names.count <= 1 else { throw .several(path: path, names: names) }
+    guard let name = names.first, !name.hasPrefix("adapter_model") else {
+      throw .noConfig(path: path)
+    }
+    return path + "/" + name
+  }
+
+  /// The folder that holds the config; nil where none does.
+  private static func locate(_ path: String) throws(AdapterError) -> String? {
     func holds(_ folder: String) throws(AdapterError) -> Bool {
       try storage { () throws(StorageError) in
         try FileStatus.of(folder + "/adapter_config.json") != nil
@@ -58,8 +98,7 @@ package struct AdapterFolder: Sendable {
     for name in try storage({ () throws(StorageError) in try Folder.list(path) })
     where try holds(path + "/" + name) { found.append(name) }
     guard found.count <= 1 else { throw .several(path: path, names: found) }
-    guard let name = found.first else { throw .noConfig(path: path) }
-    return path + "/" + name
+    return found.first.map { path + "/" + $0 }
   }
 
   private static func weightFiles(in path: String) throws(AdapterError) -> [String] {
@@ -68,6 +107,8 @@ package struct AdapterFolder: Sendable {
     let index = "adapter_model.safetensors.index.json"
     if names.contains(index) { return try indexedFiles(path + "/" + index, in: names) }
     if names.contains("adapters.safetensors") { return ["adapters.safetensors"] }
+    let others = names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
+    if others.count == 1 { return others }
     throw .noWeights(
       path: path,
       found: names.filter {

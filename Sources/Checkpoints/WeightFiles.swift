@@ -1,7 +1,7 @@
 // Which files of a folder are the model's weights. With `model.safetensors.index.json` it is that
-// list; else exactly `model.safetensors`; else the list of the only other index; else the only file
-// or the only whole set of numbered files. Weights in another layout (`consolidated*`) and adapters
-// are never taken for the model.
+// list; else exactly `model.safetensors`; else the same with diffusers' name for them; else the
+// list of the only other index; else the only file or the only whole set of numbered files. Weights
+// in another layout (`consolidated*`) and adapters are never taken for the model.
 import Storage
 
 /// The files that hold a model's weights.
@@ -14,10 +14,11 @@ struct WeightFiles {
     let names = try checked { () throws(StorageError) in try Folder.list(folder) }
     let own = names.filter { !$0.hasPrefix(".") && !isStray($0) }
     let indexes = own.filter { $0.hasSuffix(".safetensors.index.json") }
-    if indexes.contains("model.safetensors.index.json") {
-      return try indexed(Path.join(folder, "model.safetensors.index.json"))
+    for name in ["model.safetensors", "diffusion_pytorch_model.safetensors"] {
+      let index = name + ".index.json"
+      if indexes.contains(index) { return try indexed(Path.join(folder, index)) }
+      if own.contains(name) { return WeightFiles(names: [name]) }
     }
-    if own.contains("model.safetensors") { return WeightFiles(names: ["model.safetensors"]) }
     guard indexes.count <= 1 else { throw .severalIndexes(folder: folder, names: indexes) }
     if let index = indexes.first { return try indexed(Path.join(folder, index)) }
 
@@ -70,12 +71,13 @@ struct WeightFiles {
   /// Weights that are not the model's own, whatever their format.
   static func isStray(_ name: String) -> Bool {
     name.hasPrefix("consolidated") || name.hasPrefix("adapter_model")
-      || name.hasSuffix("adapters.safetensors")
+      || name.hasSuffix("adapters.safetensors") || name == "pytorch_lora_weights.safetensors"
   }
 
   /// Why a folder without weights is no base: what lies there instead.
   private static func refusal(of folder: String, names: [String]) -> CheckpointError {
-    if names.contains("adapter_config.json") { return .adapter(folder: folder) }
+    let adapters = ["adapter_config.json", "pytorch_lora_weights.safetensors"]
+    if adapters.contains(where: names.contains) { return .adapter(folder: folder) }
     let others = names.filter { name in
       isStray(name) || name == ".metadata" || otherFormats.contains { name.hasSuffix($0) }
     }

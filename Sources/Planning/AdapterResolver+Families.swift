@@ -60,7 +60,8 @@ extension AdapterResolver {
               },
               isTransposed: isTransposed, rowsTogether: update.rowsTogether,
               strength: strength.value)),
-          adapter: self.index, tensorNames: update.operands.map(\.tensor.name),
+          adapter: self.index,
+          tensorNames: update.tensorNames,
           origin: update.origin), strength, by: self.adapter.path)
     }
   }
@@ -101,7 +102,7 @@ extension AdapterResolver {
       rows: shape.first ?? 1, columns: shape.dropFirst().reduce(1, *),
       kernel: Array(shape.dropFirst(2)))
     let fits = update.fits(plain)
-    guard shape.count == 2, !update.isEmbedding else {
+    guard shape.count == 2, !update.isStored else {
       if fits { return false }
       throw misfit(update, draft)
     }

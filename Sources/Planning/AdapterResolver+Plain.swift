@@ -56,7 +56,7 @@ extension AdapterResolver {
       draft throws(PlanningError) in
       let (product, axis) = try self.product(module, draft)
       if draft.shape.count > 2 { draft.columns = product.columns }
-      var names = [module.a.name, module.b.name]
+      var names = [module.a.name, module.b.name] + (module.alpha.map { [$0.name] } ?? [])
       let rule: Rule
       if let magnitude = module.magnitude {
         try self.checkMagnitude(magnitude, axis, product, draft)
@@ -92,9 +92,9 @@ extension AdapterResolver {
       return (product.transposed, module.isTransposed ? .row : .column)
     }
     if shape.count > 2 { return (try convolution(module, draft, product), .row) }
-    guard module.a.shape.count == 2, module.b.shape.count == 2, shape.count == 2 else {
-      throw misfit(module, draft, product)
-    }
+    // A kernel of one tap is a matrix, however the pair was saved.
+    let taps = module.a.shape.dropFirst(2).reduce(1, *) * module.b.shape.dropFirst(2).reduce(1, *)
+    guard taps == 1, shape.count == 2 else { throw misfit(module, draft, product) }
     let fitsPlain = shape == [product.rows, product.columns]
     let fitsTransposed = shape == [product.columns, product.rows]
     switch (fitsPlain, fitsTransposed) {
@@ -111,7 +111,11 @@ extension AdapterResolver {
   private func convolution(
     _ module: AdapterModule, _ draft: TensorDraft, _ product: LowRankProduct
   ) throws(PlanningError) -> LowRankProduct {
-    let (a, b, shape) = (module.a.shape, module.b.shape, draft.shape)
+    let shape = draft.shape
+    let taps = Array(repeating: 1, count: shape.count - 2)
+    // A pair of matrices is one of kernels of one tap.
+    func kernel(_ shape: [Int]) -> [Int] { shape.count == 2 ? shape + taps : shape }
+    let (a, b) = (kernel(module.a.shape), kernel(module.b.shape))
     guard a.count == shape.count, b.count == shape.count,
       b.dropFirst(2).allSatisfy({ $0 == 1 }), b[0] == shape[0],
       a.dropFirst(2).elementsEqual(shape.dropFirst(2))

@@ -38,18 +38,13 @@ extension AdapterResolver {
   func modules(
     _ stacked: [StackedModule], _ plain: [AdapterModule]
   ) -> [(path: String, tensors: [String])] {
-    func names(_ module: AdapterModule) -> [String] {
-      [module.a, module.b, module.bias, module.magnitude].compactMap { $0?.name }
-    }
     var modules: [(path: String, tensors: [String])] = []
     modules += adapter.wholeTensors.map { ($0.module, [$0.tensor.name]) }
-    modules += plain.map { ($0.path, names($0)) }
+    modules += plain.map { ($0.path, $0.tensorNames) }
     for group in stacked {
-      modules += zip(group.parameters, group.modules).map { (group.path(of: $0), names($1)) }
+      modules += zip(group.parameters, group.modules).map { (group.path(of: $0), $1.tensorNames) }
     }
-    modules += adapter.families.map { module in
-      (module.path, module.updates.flatMap { $0.operands.map(\.tensor.name) })
-    }
+    modules += adapter.families.map { ($0.path, $0.tensorNames) }
     return modules + adapter.tokenRows.map { ($0.module, [$0.tensor.name]) }
   }
 

@@ -20,7 +20,8 @@ struct ConfigPlanner {
   ) -> [ConfigChange] {
     guard config?.members != nil else { return [] }
     var changes: [ConfigChange] = []
-    if dtype != .keep { changes += dtypeChanges(dtype) }
+    // diffusers' configs say nothing of the dtype.
+    if dtype != .keep, config?["_class_name"] == nil { changes += dtypeChanges(dtype) }
     if isUntied {
       changes += set("tie_word_embeddings", to: .bool(false), addAtTop: true)
     }

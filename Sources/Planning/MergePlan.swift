@@ -78,7 +78,7 @@ package struct MergePlan: Equatable, Sendable {
   package var inputs: [InputFile]
   package var adapters: [PlannedAdapter]
   package var jobs: [MergeJob]
-  /// Shards are joined by an index, unless all fits one file named `model.safetensors`.
+  /// Shards are joined by an index, unless all fits one file of the usual name.
   package var hasIndex: Bool
   /// Members of config.json that the output sets: dotted path → JSON text of the new value.
   package var configChanges: [ConfigChange]

@@ -26,8 +26,9 @@ package enum Planner {
     var idle: String?
     for (index, entry) in adapters.enumerated() {
       let resolver = AdapterResolver(
-        entry.adapter, index: index, strength: entry.strength, selection: options.selection,
-        base: base, tie: tie, firstFile: firstFile)
+        try ComponentChoice(adapter: entry.adapter, base: base).chosen(), index: index,
+        strength: entry.strength, selection: options.selection, base: base, tie: tie,
+        firstFile: firstFile)
       let own = try resolver.steps()
       steps += own.steps
       setAside += own.setAside
@@ -53,7 +54,8 @@ package enum Planner {
           path: entry.adapter.path, strength: entry.strength, kind: entry.adapter.config.kind,
           configDigest: Digest.xxh3(entry.adapter.folder.configBytes).description)
       },
-      jobs: jobs, hasIndex: jobs.count > 1 || jobs[0].shardName != "model.safetensors",
+      jobs: jobs,
+      hasIndex: jobs.count > 1 || jobs[0].shardName != base.weightsName + ".safetensors",
       configChanges: config.changes(drafts, isUntied: isUntied, tie: tie, options.dtype),
       setAside: setAside, warnings: config.warnings(drafts))
   }
@@ -92,23 +94,24 @@ package enum Planner {
       groups = zip(checkpoint.shardNames, members).map { (Optional($0), $1) }
     }
     let count = groups.count
+    let name = BaseModel(checkpoint).weightsName
     return groups.enumerated().map { id, group in
       let own = laidOut(group.members.map { recipes[$0] })
       let header = ShardLayout.header(own.map { ($0.name, $0.dtype, $0.shape) })
       let dataByteCount = own.reduce(Int64(0)) { $0 + $1.byteCount }
       return MergeJob(
-        id: id, shardName: group.name ?? shardName(id, of: count), recipes: own,
+        id: id, shardName: group.name ?? shardName(id, of: count, name), recipes: own,
         headerByteCount: Int64(header.count), byteCount: Int64(header.count) + dataByteCount)
     }
   }
 
-  private static func shardName(_ id: Int, of count: Int) -> String {
-    if count == 1 { return "model.safetensors" }
+  private static func shardName(_ id: Int, of count: Int, _ name: String) -> String {
+    if count == 1 { return name + ".safetensors" }
     func padded(_ number: Int) -> String {
       let digits = String(number)
       return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
     }
-    return "model-\(padded(id + 1))-of-\(padded(count)).safetensors"
+    return "\(name)-\(padded(id + 1))-of-\(padded(count)).safetensors"
   }
 
   /// Gives every recipe its place. The base's order is kept unless it would leave a tensor off the

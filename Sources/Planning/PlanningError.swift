@@ -9,6 +9,12 @@ package enum PlanningError: Error, Equatable {
   /// A whole tensor that the base lacks and the config does not announce.
   case unannounced(adapter: String, tensor: String, wanted: String)
   case shape(adapter: String, tensor: String, target: String, expected: [Int], found: String)
+  /// Modules of a pipeline's part that the base lacks.
+  case component(adapter: String, component: String, module: String, count: Int, total: Int)
+  /// Two parts of a pipeline would change the same weight.
+  case twoComponents(adapter: String, first: String, second: String, target: String)
+  /// All that the adapter brings is for other parts of a pipeline.
+  case otherComponents(adapter: String, components: [String], base: String)
   /// The library that wrote the adapter keeps this weight in another form than the base does.
   case convention(adapter: String, tensor: String, target: String, what: String)
   case groupedConvolution(adapter: String, tensor: String, target: String)
@@ -57,6 +63,16 @@ package enum PlanningError: Error, Equatable {
         + "and modules_to_save does not announce; check that it is the adapter's base"
     case .shape(let adapter, let tensor, let target, let expected, let found):
       "\(adapter): tensor \"\(tensor)\" does not fit \"\(target)\" of shape \(expected): \(found)"
+    case .component(let adapter, let component, let module, let count, let total):
+      "\(adapter): \(count) of the \(component)'s \(total) modules have no weight in the base, "
+        + "such as \"\(module)\"; give the \(component) that it was trained on, with the names "
+        + "that it was trained with"
+    case .twoComponents(let adapter, let first, let second, let target):
+      "\(adapter): its \(first) and its \(second) both fit \"\(target)\" of the base; leave one of "
+        + "the two out of the file"
+    case .otherComponents(let adapter, let components, let base):
+      "\(adapter): all it holds is for another checkpoint (\(components.joined(separator: ", "))) "
+        + "and nothing for \(base); give that part's folder of the pipeline as --base"
     case .convention(let adapter, let tensor, let target, let what):
       "\(adapter): tensor \"\(tensor)\" is kept \(what) by the library that wrote it, "
         + "so it cannot take the place of \"\(target)\" as it is; fuse it with that library"

@@ -77,7 +77,7 @@ package enum OutputVerifier {
   private static func checkIndex(
     _ manifest: Manifest, in output: String
   ) throws(PublishingError) {
-    let path = Path.join(output, ShardIndex.fileName)
+    let path = Path.join(output, ShardIndex.fileName(of: manifest.shards.lazy.map(\.name)))
     guard try byteCount(path) != nil else { return }  // a single file needs none
     let bytes = try PublishingError.wrapping { () throws(StorageError) in
       try WholeFile.read(path)

@@ -71,7 +71,7 @@ extension Publication {
     for file in sideFiles { files.append(try copy(file.from, to: file.name)) }
     if let config = try editedConfig() { files.append(try write(config, to: "config.json")) }
     let index = plan.hasIndex ? try indexBytes() : nil
-    if let index { files.append(FileDigest(name: ShardIndex.fileName, bytes: index)) }
+    if let index { files.append(FileDigest(name: indexName, bytes: index)) }
 
     let manifest = Manifest(
       tool: tool, plan: plan,
@@ -79,7 +79,7 @@ extension Publication {
       adapterFiles: adapterFiles, earlierAdapters: earlierAdapters, files: files)
     let manifestFile = try write(manifest.encode(), to: JobFolder.manifestName)
     try flushFolders(folder.publish)
-    if let index { _ = try write(index, to: ShardIndex.fileName) }
+    if let index { _ = try write(index, to: indexName) }
 
     let status = try PublishingError.wrapping { () throws(StorageError) in
       try Folder.flush(folder.path)
@@ -107,10 +107,12 @@ extension Publication {
     return ordered
   }
 
+  private var indexName: String { ShardIndex.fileName(of: plan.jobs.lazy.map(\.shardName)) }
+
   /// Names that the merge itself writes.
   private var ownNames: Set<String> {
     var names = Set(plan.jobs.map(\.shardName))
-    names.formUnion(["config.json", ShardIndex.fileName, JobFolder.manifestName])
+    names.formUnion(["config.json", indexName, JobFolder.manifestName])
     return names
   }
 
@@ -171,7 +173,7 @@ extension Publication {
   private func indexBytes() throws(PublishingError) -> [UInt8] {
     let index = ShardIndex(of: plan.jobs)
     guard plan.options.layout == .source else { return index.encode() }
-    let path = Path.join(plan.basePath, ShardIndex.fileName)
+    let path = Path.join(plan.basePath, indexName)
     let base = try PublishingError.wrapping { () throws(StorageError) -> [UInt8]? in
       try FileStatus.of(path) == nil ? nil : try WholeFile.read(path)
     }

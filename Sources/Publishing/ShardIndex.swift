@@ -14,7 +14,12 @@ import Planning
 
 /// Which shard holds each tensor.
 struct ShardIndex: Equatable {
-  static let fileName = "model.safetensors.index.json"
+  /// Its name beside shards of these names: diffusers has its own for both.
+  static func fileName(of shards: some Sequence<String>) -> String {
+    let diffusers = "diffusion_pytorch_model"
+    let name = shards.contains { $0.hasPrefix(diffusers) } ? diffusers : "model"
+    return name + ".safetensors.index.json"
+  }
 
   /// Bytes of all tensors.
   var totalByteCount: Int64

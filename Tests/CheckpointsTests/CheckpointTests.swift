@@ -57,6 +57,27 @@ struct CheckpointTests {
     #expect(base.manifest == nil && base.quantization == nil && base.sideFiles.isEmpty)
   }
 
+  @Test func `diffusers' own names for weights go before variants of them`() throws {
+    try shard("diffusion_pytorch_model.fp16.safetensors", "t")
+    try shard("diffusion_pytorch_model.safetensors", "t")
+    #expect(try names() == ["diffusion_pytorch_model.safetensors"])
+    try index(
+      [("t", "diffusion_pytorch_model.fp16.safetensors")],
+      name: "diffusion_pytorch_model.safetensors.index.json")
+    #expect(try names() == ["diffusion_pytorch_model.fp16.safetensors"])
+  }
+
+  @Test func `adapters of other libraries are no base`() throws {
+    for name in ["pytorch_lora_weights.safetensors", "adapters.safetensors"] {
+      let folder = Scratch()
+      try folder.write(name, [SampleTensor("a", .f32, [1])])
+      try folder.write("adapter_config.json", "{}")
+      #expect(throws: CheckpointError.adapter(folder: folder.path)) {
+        _ = try Checkpoint.open(folder.path)
+      }
+    }
+  }
+
   @Test func `shards sort by number, also unpadded`() throws {
     let numbers = [1, 2, 10, 11]
     for number in numbers { try shard("model-\(number)-of-11.safetensors", "t\(number)") }

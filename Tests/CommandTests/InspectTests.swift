@@ -183,6 +183,28 @@ struct InspectTests {
         """)
   }
 
+  @Test func `an adapter without a config is known by its names`() throws {
+    try scratch.write(
+      "style.safetensors",
+      [
+        SampleTensor("lora_unet_to_q.lora_down.weight", .f32, [2, 4]),
+        SampleTensor("lora_unet_to_q.lora_up.weight", .f32, [6, 2]),
+        SampleTensor("lora_unet_to_q.alpha", .f32, [], [1]),
+      ])
+    let path = scratch("style.safetensors")
+    #expect(
+      try inspect(path) == """
+        adapter  \(path)
+        kind     KOHYA
+        weights  style.safetensors
+        tensors  3 tensors, 84 B
+
+        modules  bytes  module          parts
+              1   84 B  lora_unet_to_q  alpha scalar F32, lora_down 2 x 4 F32, lora_up 6 x 2 F32
+
+        """)
+  }
+
   @Test func `an adapter of pickles says so`() throws {
     try scratch.write("adapter/adapter_model.bin", "x")
     try scratch.write("adapter/adapter_config.json", #"{"peft_type": "LORA"}"#)

@@ -26,7 +26,7 @@ extension Family {
       ) {
         $0.rows == rows && $0.columns == columns && (kernel.isEmpty || kernel == $0.kernel)
       }
-      update.isEmbedding = isEmbedding
+      update.isStored = isEmbedding
       return [update]
     })
 }

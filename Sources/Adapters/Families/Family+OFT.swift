@@ -43,7 +43,7 @@ extension Family {
       ) { shape in
         shape.columns == blocks * size || (isShared && blocks == 1 && shape.columns % size == 0)
       }
-      update.isEmbedding = isEmbedding
+      update.isStored = isEmbedding
       return [update]
     })
 }

@@ -45,7 +45,7 @@ extension Family {
 struct FamilyModule {
   var path: String
   var config: AdapterConfig
-  /// alpha / r, by the config's patterns.
+  /// alpha / r, by the config's patterns or as the file itself gives it.
   var scale: AdapterConfig.Scale
   /// By leaf.
   var tensors: [String: AdapterTensor]
@@ -104,7 +104,6 @@ struct FamilyModule {
     }
     return text
   }
-
 }
 
 /// What a weight is, seen as its module sees it: out × everything that goes in.
@@ -135,8 +134,11 @@ package struct WeightUpdate: Sendable {
   /// The rule makes random factors that all modules share: it is told how large the largest weight
   /// of the adapter is, as `rowsMax` and `columnsMax`.
   package var needsLargest = false
-  /// The weight is an embedding's table: stored as the module sees it, rows are tokens.
-  package var isEmbedding = false
+  /// The operands lie as the base stores the weight, whichever way that is: an embedding's table,
+  /// a difference between checkpoints.
+  package var isStored = false
+  /// The tensor that the scale was read from.
+  package var alpha: AdapterTensor?
   /// The adapter's tensors by the names that the rule knows.
   package var operands: [(role: String, tensor: AdapterTensor)]
   /// Numbers by the names that the rule knows.
@@ -161,6 +163,11 @@ package struct WeightUpdate: Sendable {
     self.origin = origin
     self.expected = expected
     self.fits = fits
+  }
+
+  /// All that it reads.
+  package var tensorNames: [String] {
+    operands.map(\.tensor.name) + (alpha.map { [$0.name] } ?? [])
   }
 }
 

@@ -7,9 +7,15 @@ package import OrderedJSON
 package enum AdapterFormat: String, CaseIterable, Sendable {
   case peft = "PEFT"
   case mlx = "MLX"
+  case kohya = "KOHYA"
 
-  /// The format of a config and of tensors with these names.
+  /// The format of tensors with these names, and of a config, where there is one beside them.
   package static func of(_ config: JSON?, names: some Sequence<String>) -> AdapterFormat {
+    if names.contains(where: { name in
+      KohyaReader.components.contains { name.hasPrefix($0.prefix) }
+    }) {
+      return .kohya
+    }
     if let config, config["peft_type"] == nil,
       config["fine_tune_type"] != nil || config["lora_parameters"] != nil
     {
@@ -20,14 +26,20 @@ package enum AdapterFormat: String, CaseIterable, Sendable {
 }
 
 extension AdapterFolder {
-  /// The config's value; a file that is no JSON is refused.
-  func config() throws(AdapterError) -> JSON {
+  /// The config's value, nil without one; a file that is no JSON is refused.
+  func config() throws(AdapterError) -> JSON? {
+    guard !configBytes.isEmpty else { return nil }
     do { return try JSON(parsing: configBytes) } catch { throw .badConfig(path: configPath, error) }
   }
 
-  var configPath: String { path + "/adapter_config.json" }
-
+  /// PEFT's own where nothing says otherwise; without a config that is nothing to go by.
   func format() throws(AdapterError) -> AdapterFormat {
-    AdapterFormat.of(try config(), names: tensors.lazy.map(\.name))
+    let config = try config()
+    let format = AdapterFormat.of(config, names: tensors.lazy.map(\.name))
+    guard format == .peft, config == nil else { return format }
+    guard tensors.contains(where: { $0.name.hasPrefix("base_model.") }) else {
+      throw .unknownFormat(path: path, tensor: tensors.map(\.name).min() ?? "")
+    }
+    throw .noConfig(path: path)
   }
 }

@@ -19,7 +19,7 @@ struct MLXReader {
 
   init(_ folder: AdapterFolder) throws(AdapterError) {
     self.folder = folder
-    members = MemberReader(path: folder.configPath, json: try folder.config())
+    members = MemberReader(path: folder.configPath, json: try folder.config() ?? .object([]))
     let kind = try members.text("fine_tune_type") ?? "lora"
     guard ["lora", "dora", "full"].contains(kind) else {
       throw members.wrong("fine_tune_type", "\"lora\", \"dora\" or \"full\"")

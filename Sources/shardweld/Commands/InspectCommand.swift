@@ -1,5 +1,8 @@
 // `shardweld inspect`: a checkpoint, or an adapter where the folder holds one.
+import Adapters
 import Checkpoints
+import OrderedJSON
+import Safetensors
 
 enum InspectCommand {
   static func run(_ flags: InspectFlags) throws(CommandError) -> ExitCode {
@@ -10,6 +13,13 @@ enum InspectCommand {
   static func text(_ flags: InspectFlags) throws(CommandError) -> String {
     do throws(CheckpointError) {
       let checkpoint = try Checkpoint.open(flags.path)
+      // A file of tensors with an adapter's names is an adapter, wherever it lies.
+      if AdapterFormat.of(nil, names: checkpoint.tensors.lazy.map(\.name)) != .peft {
+        let portrait = AdapterPortrait(
+          path: checkpoint.shards[0].path, config: .object([]), files: checkpoint.shardNames,
+          tensors: checkpoint.shards.flatMap(\.tensors), listsTensors: flags.tensors)
+        return flags.json ? portrait.json : portrait.text
+      }
       let portrait = CheckpointPortrait(checkpoint: checkpoint, listsTensors: flags.tensors)
       return flags.json ? portrait.json : portrait.text
     } catch {

@@ -14,11 +14,15 @@ struct AdapterPortrait {
   let tensors: [TensorEntry]
   let listsTensors: Bool
 
-  /// Reads the config and the headers of an adapter's folder.
+  /// Reads the config, where there is one, and the headers of an adapter's folder.
   static func read(
     _ path: String, listsTensors: Bool
   ) throws(CommandError) -> AdapterPortrait {
-    let config = try json(Path.join(path, "adapter_config.json"))
+    let configPath = Path.join(path, "adapter_config.json")
+    let hasConfig = try wrap(CommandError.storage) { () throws(StorageError) in
+      try FileStatus.of(configPath) != nil
+    }
+    let config = hasConfig ? try json(configPath) : .object([])
     let files: [String]
     var tensors: [TensorEntry] = []
     do throws(StorageError) {
@@ -38,7 +42,7 @@ struct AdapterPortrait {
   }
 
   private static func isWeightFile(_ name: String) -> Bool {
-    name == "adapters.safetensors"
+    name == "adapters.safetensors" || name == "pytorch_lora_weights.safetensors"
       || name.hasPrefix("adapter_model")
         && (name.hasSuffix(".safetensors") || name.hasSuffix(".bin"))
   }
