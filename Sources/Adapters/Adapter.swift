@@ -107,6 +107,7 @@ extension Adapter {
     case .peft: return try peft(folder)
     case .mlx: return try MLXReader(folder).adapter()
     case .kohya: return try KohyaReader(folder).adapter()
+    case .diffusers: return try DiffusersReader(folder).adapter()
     }
   }
 

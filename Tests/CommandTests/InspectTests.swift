@@ -205,6 +205,15 @@ struct InspectTests {
         """)
   }
 
+  @Test func `an adapter of diffusers' is known in its folder`() throws {
+    try scratch.write(
+      "style/pytorch_lora_weights.safetensors",
+      [SampleTensor("unet.attn1.to_q.lora_A.weight", .f32, [2, 4])])
+    let text = try inspect(scratch("style"))
+    #expect(text.contains("\nkind     DIFFUSERS\nweights  pytorch_lora_weights.safetensors\n"))
+    #expect(text.hasSuffix("unet.attn1.to_q  lora_A 2 x 4 F32\n"))
+  }
+
   @Test func `an adapter of pickles says so`() throws {
     try scratch.write("adapter/adapter_model.bin", "x")
     try scratch.write("adapter/adapter_config.json", #"{"peft_type": "LORA"}"#)

@@ -1,3 +1,4 @@
+import OrderedJSON
 package import Safetensors
 import Storage
 
@@ -61,6 +62,19 @@ package enum SampleFile {
     let header = ShardLayout.header(
       tensors.map { (name: $0.name, dtype: $0.dtype, shape: $0.shape) })
     return header + tensors.flatMap(\.bytes)
+  }
+
+  /// The same with more members in the header's metadata.
+  package static func bytes(_ tensors: [SampleTensor], metadata: [String: String]) -> [UInt8] {
+    let header = ShardLayout.header(
+      tensors.map { (name: $0.name, dtype: $0.dtype, shape: $0.shape) })
+    let members = metadata.sorted { $0.key < $1.key }.map { key, value in
+      ",\(JSON.string(key).compact):\(JSON.string(value).compact)"
+    }
+    let format = #"{"format":"pt""#
+    let text = String(decoding: header.dropFirst(8), as: UTF8.self)
+      .replacing(format, with: format + members.joined(), maxReplacements: 1)
+    return raw(text) + tensors.flatMap(\.bytes)
   }
 
   /// Whatever is given: a header's bytes as they are, `dataByteCount` zeros behind them, and a

@@ -8,6 +8,7 @@ package enum AdapterFormat: String, CaseIterable, Sendable {
   case peft = "PEFT"
   case mlx = "MLX"
   case kohya = "KOHYA"
+  case diffusers = "DIFFUSERS"
 
   /// The format of tensors with these names, and of a config, where there is one beside them.
   package static func of(_ config: JSON?, names: some Sequence<String>) -> AdapterFormat {
@@ -20,6 +21,9 @@ package enum AdapterFormat: String, CaseIterable, Sendable {
       config["fine_tune_type"] != nil || config["lora_parameters"] != nil
     {
       return .mlx
+    }
+    if config?["peft_type"] == nil, names.contains(where: { DiffusersKey($0)?.leaf == .a }) {
+      return .diffusers
     }
     return .peft
   }
