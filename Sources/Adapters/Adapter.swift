@@ -35,6 +35,8 @@ package struct AdapterModule: Equatable, Sendable {
   package var repeats = 1
   /// A is (in, r) and B is (r, out): each the transpose of what PEFT stores.
   package var isTransposed = false
+  /// B's rows may lie in the order of Meta's rotary embeddings; the base's kind decides.
+  package var isRotary = false
   /// Where the file itself gives it, module by module; else the config does.
   package var scale: AdapterConfig.Scale?
   /// The tensor that `scale` was read from.
@@ -108,6 +110,7 @@ extension Adapter {
     case .mlx: return try MLXReader(folder).adapter()
     case .kohya: return try KohyaReader(folder).adapter()
     case .diffusers: return try DiffusersReader(folder).adapter()
+    case .torchtune: return try TorchtuneReader(folder).adapter()
     }
   }
 

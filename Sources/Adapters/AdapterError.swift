@@ -14,6 +14,8 @@ package enum AdapterError: Error, Equatable {
   case noConfig(path: String)
   /// No config, and tensors that no format without one has.
   case unknownFormat(path: String, tensor: String)
+  /// A format that keeps rank and alpha in a config, without it.
+  case noScale(path: String)
   /// Several adapters one level down.
   case several(path: String, names: [String])
   /// No weights that can be read; `found` are files that look like weights.
@@ -50,6 +52,9 @@ package enum AdapterError: Error, Equatable {
     case .unknownFormat(let path, let tensor):
       "\(path) has no adapter_config.json beside it, and tensor \"\(tensor)\" is of no kind of "
         + "adapter that is known without one; name an adapter's file or folder"
+    case .noScale(let path):
+      "\(path) says nothing of alpha; put the adapter_config.json that torchtune wrote (with r and "
+        + "lora_alpha) beside it"
     case .several(let path, let names):
       "\(path) holds several adapters (\(names.joined(separator: ", "))); name one of them"
     case .noWeights(let path, let found):

@@ -17,6 +17,7 @@ package struct AdapterFolder: Sendable {
   package let path: String
   /// Where the config is, or would be.
   let configPath: String
+  let hasConfig: Bool
   /// Empty where there is no config.
   package let configBytes: [UInt8]
   package let files: [ShardHeader]
@@ -57,8 +58,11 @@ package struct AdapterFolder: Sendable {
     _ path: String, _ folder: String, _ names: [String]
   ) throws(AdapterError) -> AdapterFolder {
     let configPath = folder + "/adapter_config.json"
+    let hasConfig = try storage { () throws(StorageError) in
+      try FileStatus.of(configPath) != nil
+    }
     let config = try storage { () throws(StorageError) in
-      try FileStatus.of(configPath) == nil ? [] : try WholeFile.read(configPath, limit: 64 << 20)
+      hasConfig ? try WholeFile.read(configPath, limit: 64 << 20) : []
     }
     var files: [ShardHeader] = []
     for name in names {
@@ -67,21 +71,23 @@ package struct AdapterFolder: Sendable {
       }
     }
     return AdapterFolder(
-      path: path, configPath: configPath, configBytes: config, files: files, fileNames: names)
+      path: path, configPath: configPath, hasConfig: hasConfig, configBytes: config, files: files,
+      fileNames: names)
   }
 
-  /// The one weight file of a folder that has no config.
+  /// The one weight file of a folder that has no config. A model's folder is no adapter's.
   private static func looseFile(in path: String) throws(AdapterError) -> String {
     let names = try storage { () throws(StorageError) in try Folder.list(path) }
-      .filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
     if names.contains("pytorch_lora_weights.safetensors") {
       return path + "/pytorch_lora_weights.safetensors"
     }
-    guard names.count <= 1 else { throw .several(path: path, names: names) }
-    guard let name = names.first, !name.hasPrefix("adapter_model") else {
+    let files = names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
+    let isModel = names.contains { $0 == "config.json" || $0.hasSuffix(".index.json") }
+    if files.count > 1, !isModel { throw .several(path: path, names: files) }
+    guard files.count == 1, !files[0].hasPrefix("adapter_model") else {
       throw .noConfig(path: path)
     }
-    return path + "/" + name
+    return path + "/" + files[0]
   }
 
   /// The folder that holds the config; nil where none does.

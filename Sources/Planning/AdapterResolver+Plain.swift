@@ -57,23 +57,29 @@ extension AdapterResolver {
       let (product, axis) = try self.product(module, draft)
       if draft.shape.count > 2 { draft.columns = product.columns }
       var names = [module.a.name, module.b.name] + (module.alpha.map { [$0.name] } ?? [])
-      let rule: Rule
+      var updates: [(rule: Rule, window: Window)] = []
+      let pieces = try self.pieces(of: product, for: module, draft)
       if let magnitude = module.magnitude {
         try self.checkMagnitude(magnitude, axis, product, draft)
         if draft.changedBy.contains(where: { $0 != self.adapter.path }) {
           throw .doraNotAlone(target: draft.name, adapter: self.adapter.path)
         }
         names.append(magnitude.name)
-        rule = .dora(
+        let rule = Rule.dora(
           self.lowRank(product, scale: scale.value), magnitude: self.bytes(magnitude), axis: axis,
           strength: strength.value)
+        updates.append((rule, draft.wholeWindow))
       } else {
-        rule = .lowRank(self.lowRank(product, scale: scale.value * strength.value))
+        updates = pieces.map { product, window in
+          (.lowRank(self.lowRank(product, scale: scale.value * strength.value)), window)
+        }
       }
-      try draft.append(
-        Update(
-          window: draft.wholeWindow, rule: rule, adapter: self.index, tensorNames: names,
-          origin: scale.origin), strength, by: self.adapter.path)
+      for (rule, window) in updates {
+        try draft.append(
+          Update(
+            window: window, rule: rule, adapter: self.index, tensorNames: names,
+            origin: scale.origin), strength, by: self.adapter.path)
+      }
       if module.magnitude != nil { draft.doraBy = self.adapter.path }
     }
   }

@@ -17,6 +17,8 @@ package enum PlanningError: Error, Equatable {
   case otherComponents(adapter: String, components: [String], base: String)
   /// The library that wrote the adapter keeps this weight in another form than the base does.
   case convention(adapter: String, tensor: String, target: String, what: String)
+  /// The order of the rows of a head is not known, or DoRA stands in its way.
+  case headOrder(adapter: String, module: String, model: String?, isDoRA: Bool)
   case groupedConvolution(adapter: String, tensor: String, target: String)
   /// The shapes of a square weight cannot tell its orientation and nothing else does.
   case undecidedOrientation(adapter: String, module: String, target: String)
@@ -68,14 +70,23 @@ package enum PlanningError: Error, Equatable {
         + "such as \"\(module)\"; give the \(component) that it was trained on, with the names "
         + "that it was trained with"
     case .twoComponents(let adapter, let first, let second, let target):
-      "\(adapter): its \(first) and its \(second) both fit \"\(target)\" of the base; leave one of "
-        + "the two out of the file"
+      "\(adapter): its \(first) and its \(second) both fit \"\(target)\" of the base; leave one "
+        + "of the two out of the file"
     case .otherComponents(let adapter, let components, let base):
       "\(adapter): all it holds is for another checkpoint (\(components.joined(separator: ", "))) "
         + "and nothing for \(base); give that part's folder of the pipeline as --base"
     case .convention(let adapter, let tensor, let target, let what):
       "\(adapter): tensor \"\(tensor)\" is kept \(what) by the library that wrote it, "
         + "so it cannot take the place of \"\(target)\" as it is; fuse it with that library"
+    case .headOrder(let adapter, let module, let model, let isDoRA):
+      if isDoRA {
+        "\(adapter): module \"\(module)\" is DoRA's with the rows of its heads in another order "
+          + "than the base's, which is not merged; export it with torchtune as a PEFT adapter"
+      } else {
+        "\(adapter): in which order module \"\(module)\" has the rows of its heads is not known "
+          + "for a base of type \(model ?? "that no config.json tells"); "
+          + "export it with torchtune as a PEFT adapter"
+      }
     case .groupedConvolution(let adapter, let tensor, let target):
       "\(adapter): tensor \"\(tensor)\" aims at the grouped convolution \"\(target)\", "
         + "which has no merge"

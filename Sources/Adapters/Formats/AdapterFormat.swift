@@ -9,9 +9,11 @@ package enum AdapterFormat: String, CaseIterable, Sendable {
   case mlx = "MLX"
   case kohya = "KOHYA"
   case diffusers = "DIFFUSERS"
+  case torchtune = "TORCHTUNE"
 
   /// The format of tensors with these names, and of a config, where there is one beside them.
   package static func of(_ config: JSON?, names: some Sequence<String>) -> AdapterFormat {
+    if names.contains(where: { $0.hasPrefix("base_model.") }) { return .peft }
     if names.contains(where: { name in
       KohyaReader.components.contains { name.hasPrefix($0.prefix) }
     }) {
@@ -22,6 +24,7 @@ package enum AdapterFormat: String, CaseIterable, Sendable {
     {
       return .mlx
     }
+    if names.contains(where: { TorchtuneReader.key($0) != nil }) { return .torchtune }
     if config?["peft_type"] == nil, names.contains(where: { DiffusersKey($0)?.leaf == .a }) {
       return .diffusers
     }
@@ -32,7 +35,7 @@ package enum AdapterFormat: String, CaseIterable, Sendable {
 extension AdapterFolder {
   /// The config's value, nil without one; a file that is no JSON is refused.
   func config() throws(AdapterError) -> JSON? {
-    guard !configBytes.isEmpty else { return nil }
+    guard hasConfig else { return nil }
     do { return try JSON(parsing: configBytes) } catch { throw .badConfig(path: configPath, error) }
   }
 
