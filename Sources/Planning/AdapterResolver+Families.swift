@@ -122,6 +122,6 @@ extension AdapterResolver {
   private func misfit(_ update: WeightUpdate, _ draft: TensorDraft) -> PlanningError {
     .shape(
       adapter: adapter.path, tensor: update.operands.first?.tensor.name ?? update.rule,
-      target: draft.name, expected: draft.shape, found: "a weight of \(update.expected)")
+      target: draft.name, expected: draft.shape, found: "it is for a weight of \(update.expected)")
   }
 }

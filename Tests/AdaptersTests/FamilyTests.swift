@@ -171,4 +171,53 @@ import Testing
   ) throws {
     #expect(try refusal(config, tensors) == expected)
   }
+
+  @Test(
+    arguments: [
+      (
+        #""peft_type": "SHIRA", "r": 1"#,
+        [("model.q.shira_weight", [9]), ("model.q.shira_indices", [2, 9])], "9 elements or more"
+      ),
+      (
+        #""peft_type": "WAVEFT""#, [("model.q.waveft_spectrum", [9])], "9 elements or more"
+      ),
+      (
+        #""peft_type": "RANDLORA", "r": 2"#,
+        [
+          ("model.q.randlora_lambda", [2, 3]), ("model.q.randlora_gamma", [3, 4]),
+          ("randlora_A", [2, 1, 8]), ("randlora_B", [6, 3, 2]),
+        ], "4 and at most 6"
+      ),
+    ] as [(String, [(name: String, shape: [Int])], String)])
+  func `what an update asks of its weight is said as it is checked`(
+    config: String, tensors: [(name: String, shape: [Int])], expected: String
+  ) throws {
+    let update = try #require(try open(config, tensors).families.first?.updates.first)
+    #expect(update.expected == expected)
+    #expect(update.fits(WeightShape(rows: 6, columns: 4)))
+    #expect(!update.fits(WeightShape(rows: 2, columns: 3)))
+  }
+
+  @Test(
+    arguments: [
+      (
+        #"{"embed_tokens": [1], "tokens": [2]}"#, [1, 4],
+        #"A/adapter_config.json: "trainable_token_indices" must be exactly one list of rows for "x.wte"; correct the file or save the adapter again"#
+      ),
+      (
+        #"{"wte": [1, 3]}"#, [3, 4],
+        #"A: tensor "base_model.model.x.wte.trainable_tokens_delta" has shape [3, 4], expected one row for each of 2 different token numbers"#
+      ),
+      (
+        #"{"wte": [1, 1]}"#, [2, 4],
+        #"A: tensor "base_model.model.x.wte.trainable_tokens_delta" has shape [2, 4], expected one row for each of 2 different token numbers"#
+      ),
+    ])
+  func `token rows and their numbers must be of one mind`(
+    numbers: String, shape: [Int], expected: String
+  ) throws {
+    let config = #""peft_type": "LORA", "r": 2, "lora_alpha": 2, "trainable_token_indices": "#
+    #expect(
+      try refusal(config + numbers, [("model.x.wte.trainable_tokens_delta", shape)]) == expected)
+  }
 }

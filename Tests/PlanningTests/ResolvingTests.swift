@@ -310,3 +310,27 @@ func `half a pair is refused`(has: String, lacks: String, shape: [Int]) throws {
       == #"adapter1: module "h.0.attn.c_proj" aims at the square weight "h.0.attn.c_proj.weight" and nothing tells whether it is stored transposed; config.json with its model_type must be in the base"#
   )
 }
+
+@Test func `an adapter without anything to merge is refused`() throws {
+  let model = try TinyModel(llama)
+  try model.add([("score.original_module.weight", .f32, [2, 4])])
+  #expect(model.refusal() == "adapter1 holds nothing to merge")
+}
+
+@Test func `a shard has room for a byte at least`() throws {
+  let model = try TinyModel(llama)
+  try model.add(TinyModel.pair(q, out: 6, in: 4))
+  #expect(
+    model.refusal { $0.maxShardByteCount = 0 }
+      == "--max-shard-size is 0 bytes; at least 1 byte is needed")
+}
+
+@Test func `an update of another kind that does not fit says what it is for`() throws {
+  let model = try TinyModel(llama)
+  try model.add(
+    [(q + ".shira_weight", .f32, [25]), (q + ".shira_indices", .i64, [2, 25])], kind: "SHIRA")
+  #expect(
+    model.refusal()
+      == #"adapter1: tensor "base_model.model.model.layers.0.self_attn.q_proj.shira_weight" does not fit "model.layers.0.self_attn.q_proj.weight" of shape [6, 4]: it is for a weight of 25 elements or more"#
+  )
+}
