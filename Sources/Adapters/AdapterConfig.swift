@@ -36,6 +36,8 @@ package struct AdapterConfig: Sendable {
   let alphaKey: String
   let rankPattern: [(key: String, value: Int)]
   let alphaPattern: [(key: String, value: Double)]
+  /// How the two are read.
+  let patternRule: PatternRule
 
   /// Rank, alpha and scale of one module.
   package struct Scale: Equatable, Sendable {
@@ -110,6 +112,7 @@ extension AdapterConfig {
       return (key, rank)
     }
     alphaPattern = try hasScale ? reader.numbers("alpha_pattern") : []
+    patternRule = self.kind == "LORA" ? PatternRule(json) : .each
     for (key, _) in rankPattern.map({ ($0.key, 0.0) }) + alphaPattern
     where NamePattern(key) == nil { throw .pattern(path: path, key: key) }
   }
@@ -133,29 +136,24 @@ extension AdapterConfig {
     (taskType, baseModelClass, peftVersion) = (nil, nil, nil)
     groupsExpertColumns = false
     (rankPattern, alphaPattern) = ([], [])
+    patternRule = .each
   }
 
-  /// A function that gives rank, alpha and scale of a module path (or parameter path); patterns are
-  /// tried in the file's order and the first that matches wins, rank and alpha each on their own.
+  /// A function that gives rank, alpha and scale of a module path (or parameter path).
   package func scales() -> (String) -> Scale {
-    let ranks = rankPattern.compactMap { entry in
-      NamePattern(entry.key).map { ($0, entry.value) }
-    }
-    let alphas = alphaPattern.compactMap { entry in
-      NamePattern(entry.key).map { ($0, entry.value) }
-    }
+    let patterns = ScalePatterns(patternRule, ranks: rankPattern, alphas: alphaPattern)
+    let note = rankPattern.isEmpty && alphaPattern.isEmpty ? "" : patternRule.note
     return { path in
-      let rankHit = ranks.first { $0.0.matches(path) }
-      let alphaHit = alphas.first { $0.0.matches(path) }
-      let rank = rankHit?.1 ?? self.rank
-      let alpha = alphaHit?.1 ?? self.alpha
+      let hit = patterns.entries(path)
+      let rank = hit.rank?.value ?? self.rank
+      let alpha = hit.alpha?.value ?? self.alpha
       let root = self.usesRankStabilisation ? Double(rank).squareRoot() : Double(rank)
-      let rankOrigin = rankHit.map { "rank_pattern \"\($0.0.key)\"" } ?? "r"
-      let alphaOrigin = alphaHit.map { "alpha_pattern \"\($0.0.key)\"" } ?? self.alphaKey
+      let rankOrigin = hit.rank.map { "rank_pattern \"\($0.key)\"" } ?? "r"
+      let alphaOrigin = hit.alpha.map { "alpha_pattern \"\($0.key)\"" } ?? self.alphaKey
       let divisor = self.usesRankStabilisation ? "√\(rank)" : "\(rank)"
       return Scale(
         rank: rank, alpha: alpha, value: alpha / root,
-        origin: "\(alphaOrigin) \(alpha) / \(rankOrigin) \(divisor)", rankOrigin: rankOrigin)
+        origin: "\(alphaOrigin) \(alpha) / \(rankOrigin) \(divisor)\(note)", rankOrigin: rankOrigin)
     }
   }
 }

@@ -42,8 +42,13 @@ struct NameExpression {
   private let steps: [Step]
 
   /// Compiles `^(.*\.)?(KEY)$`; nil where the key is no expression that is read here.
-  init?(key: String) {
-    guard let node = NameExpressionReader.node(of: key) else { return nil }
+  init?(key: String) { self.init(NameExpressionReader.node(ofKey: key)) }
+
+  /// Compiles a whole expression; nil as above.
+  init?(_ text: String) { self.init(NameExpressionReader.node(of: text)) }
+
+  private init?(_ node: Node?) {
+    guard let node else { return nil }
     var writer = NameExpressionWriter()
     do throws(NameExpressionWriter.TooLarge) { try writer.write(node) } catch { return nil }
     writer.finish()

@@ -19,15 +19,22 @@ struct NameExpressionReader {
 
   private init(_ text: String) { self.text = Array(text.unicodeScalars) }
 
-  /// What `^(.*\.)?(KEY)$` is made of, nil where the key is refused.
-  static func node(of key: String) -> NameExpression.Node? {
-    var reader = NameExpressionReader(key)
+  /// What an expression is made of, nil where it is refused.
+  static func node(of expression: String) -> NameExpression.Node? {
+    var reader = NameExpressionReader(expression)
     do throws(Refused) {
       let node = try reader.choice()
       guard reader.next == nil else { throw Refused() }
+      return node
+    } catch { return nil }
+  }
+
+  /// The same for `^(.*\.)?(KEY)$`.
+  static func node(ofKey key: String) -> NameExpression.Node? {
+    node(of: key).map { node in
       let front = Node.sequence([.repeated(.one(anything), least: 0, most: nil), literal(".")])
       return .sequence([.repeated(front, least: 0, most: 1), node, .anchor(.end)])
-    } catch { return nil }
+    }
   }
 
   // MARK: Reading

@@ -33,6 +33,16 @@ struct NamePattern {
     }
   }
 
+  /// The same for `^.*\.key$`, as PEFT had it before 0.15: alternatives of the key are not held
+  /// together by a group.
+  init?(below key: String) {
+    guard NameExpression(key: key) != nil, let expression = NameExpression(".*\\.\(key)$") else {
+      return nil
+    }
+    self.key = key
+    form = .expression(expression)
+  }
+
   func matches(_ path: String) -> Bool {
     switch form {
     case .simple(let key):

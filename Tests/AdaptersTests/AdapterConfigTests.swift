@@ -41,6 +41,40 @@ private func sentence(_ members: String) -> String? {
       == #"alpha_pattern "layers\.2\.self_attn\.q_proj" 3.0 / rank_pattern "q_proj" 4"#)
 }
 
+/// A config as a version of PEFT wrote it, before files named theirs.
+private let ages = [
+  "0.13": #", "layer_replication": null, "loftq_config": {}"#,
+  "0.14": #", "layer_replication": null, "eva_config": null"#,
+  "0.15": #", "layer_replication": null, "eva_config": null, "corda_config": null"#,
+  "0.18": #", "layer_replication": null, "peft_version": "0.18.0""#,
+  "": "",
+]
+
+/// What `update_layer` was given for a module by the versions themselves: rank, then alpha.
+@Test(arguments: [
+  ("0.13", #""rank_pattern": {"q": 4}, "alpha_pattern": {"0.q": 32}"#, "l.0.q", 4, 16.0),
+  ("0.14", #""rank_pattern": {"q": 4}, "alpha_pattern": {"0.q": 32}"#, "l.0.q", 4, 32),
+  ("0.15", #""rank_pattern": {"q": 4}, "alpha_pattern": {"0.q": 32}"#, "l.0.q", 4, 32),
+  ("", #""rank_pattern": {"q": 4}, "alpha_pattern": {"0.q": 32}"#, "l.0.q", 4, 32),
+  ("0.13", #""rank_pattern": {"k": 4}, "alpha_pattern": {"0.q": 32}"#, "l.0.q", 8, 32),
+  ("0.13", #""rank_pattern": {"q": 4}, "alpha_pattern": {"x": 1, "q": 2}"#, "l.0.q", 4, 2),
+  ("0.13", #""rank_pattern": {"head": 4}"#, "head", 4, 16),
+  ("0.13", #""rank_pattern": {"h..d": 4}"#, "head", 8, 16),
+  ("0.14", #""rank_pattern": {"h..d": 4}"#, "head", 8, 16),
+  ("0.15", #""rank_pattern": {"h..d": 4}"#, "head", 4, 16),
+  ("0.14", #""rank_pattern": {"^l.0.q": 4}"#, "l.0.q", 8, 16),
+  ("0.18", #""rank_pattern": {"^l.0.q": 4}"#, "l.0.q", 4, 16),
+  ("0.14", #""rank_pattern": {"k|q": 4}"#, "l.0.q", 8, 16),
+  ("0.14", #""rank_pattern": {"k|l.0.q": 4}"#, "l.0.q", 4, 16),
+  ("0.15", #""rank_pattern": {"k|q": 4}"#, "l.0.q", 4, 16),
+])
+func `patterns are read as the version that wrote them does`(
+  version: String, patterns: String, path: String, rank: Int, alpha: Double
+) throws {
+  let scale = try config(ages[version]! + ", " + patterns).scales()(path)
+  #expect(scale.rank == rank && scale.alpha == alpha)
+}
+
 @Test func `heads of the three tasks count as saved`() throws {
   #expect(try config(#", "task_type": "SEQ_CLS""#).modulesToSave == ["classifier", "score"])
   #expect(try config(#", "task_type": "QUESTION_ANS""#).modulesToSave == ["qa_outputs"])
