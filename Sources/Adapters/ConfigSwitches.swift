@@ -21,7 +21,6 @@ enum ConfigSwitches {
   ]
 
   private static let refused: [String: String] = [
-    "use_qalora": "QA-LoRA pools its inputs, which has no merge into plain weights",
     "alora_invocation_tokens": "an activated LoRA acts only after its invocation; it has no merge",
     "arrow_config": "Arrow chooses among adapters token by token; it has no merge",
     "layer_replication": "replicated layers are not merged by this version",

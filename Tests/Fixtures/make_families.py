@@ -121,6 +121,24 @@ def unshare(model):
             setattr(module, name, torch.nn.Parameter(parameter.detach().clone(), requires_grad=parameter.requires_grad))
 
 
+class Pooled(peft.tuners.lora.variants.QALoraLinearVariant):
+    """PEFT has QA-LoRA for GPTQ's layers alone and does not merge it. What it adds to a layer's output is linear in the input, so
+    its own forward pass on the unit vectors is the update of a plain layer."""
+
+    @staticmethod
+    def merge_unsafe(module, active_adapter, weight):
+        ones = torch.eye(module.in_features)
+        weight.data += Pooled.forward(module, active_adapter, ones, torch.zeros(module.in_features, module.out_features)).T
+
+
+def resolve_variant(layer, *, config, **arguments):
+    return Pooled() if config.use_qalora else RESOLVE_VARIANT(layer, config=config, **arguments)
+
+
+RESOLVE_VARIANT = peft.tuners.lora.layer.Linear.resolve_lora_variant
+peft.tuners.lora.layer.Linear.resolve_lora_variant = resolve_variant
+
+
 @dataclass(frozen=True)
 class Case:
     name: str
@@ -253,6 +271,9 @@ CASES = [
     Case("lora-bdlora", llama_short, peft.LoraConfig(r=8, lora_alpha=8, target_modules=SOME, use_bdlora=peft.tuners.lora.BdLoraConfig(
         target_modules_bd_a=["down_proj"], target_modules_bd_b=["q_proj"], nblocks=4, match_strict=False)), 0.05),
     Case("lora-kasa", llama_short, peft.LoraConfig(r=4, lora_alpha=8, target_modules=SOME, kasa_config=peft.tuners.lora.KasaConfig()), 0.08),
+    Case("lora-qalora", llama_short, peft.LoraConfig(
+        r=4, lora_alpha=8, target_modules=SOME, use_qalora=True, qalora_group_size=8, rank_pattern={"v_proj": 2}), 0.05),
+    Case("lora-qalora-bf16", llama_short, peft.LoraConfig(r=4, lora_alpha=8, target_modules=SOME, use_qalora=True, qalora_group_size=4), 0.05, bfloat16),
     Case("lora-mica", llama_short, peft.LoraConfig(r=4, lora_alpha=8, target_modules=SOME, init_lora_weights="mica"), 0.05),
     Case("lora-velora", llama_short, peft.LoraConfig(
         r=4, lora_alpha=8, target_modules=SOME, velora_config=peft.tuners.lora.VeloraConfig(num_groups=4, init_type="random")), 0.08),

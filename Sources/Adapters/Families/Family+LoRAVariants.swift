@@ -7,13 +7,14 @@ extension Family {
   static func variant(of config: JSON) -> Family? {
     if config["kasa_config"]?.isOn == true { return kasa }
     if config["use_bdlora"]?.isOn == true { return bdlora }
+    if config["use_qalora"]?.isOn == true { return qalora }
     guard let name = config["init_lora_weights"]?.text?.lowercased() else { return nil }
     if name == "pissa" { return pissa }
     if name == "olora" { return olora }
     return nil
   }
 
-  private static let plainKeys: Set<String> = [
+  static let plainKeys: Set<String> = [
     "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern",
   ]
 
@@ -102,7 +103,7 @@ extension Family {
 
 extension FamilyModule {
   /// The plain pair's update, with a diagonal between.
-  fileprivate func pair(
+  func pair(
     middle: AdapterTensor? = nil
   ) throws(AdapterError) -> (update: WeightUpdate, rank: Int) {
     let a = try tensor("lora_A.weight", dimensions: 2)

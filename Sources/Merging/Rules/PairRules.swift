@@ -80,6 +80,25 @@ struct DrawnProductRule: PairMathematics {
   }
 }
 
+/// QA-LoRA: each column of the right factor stands for a group of the weight's.
+/// Source: PEFT `tuners/lora/variants.py`, QALoraLinearVariant.
+struct PooledProductRule: PairMathematics {
+  let product: ProductRule
+
+  /// `left`, `right`; `scale`, and `size` columns in a group.
+  init?(_ operands: RuleOperands) {
+    guard let left = operands.matrix("left"), let right = operands.matrix("right"),
+      let size = operands.count("size"), size > 0, right.columns * size == operands.columns
+    else { return nil }
+    var spread = Matrix(rows: right.rows, columns: operands.columns)
+    for i in 0..<spread.rows {
+      for j in 0..<spread.columns { spread[i, j] = right[i, j / size] }
+    }
+    guard let product = ProductRule(left, spread, operands) else { return nil }
+    self.product = product
+  }
+}
+
 /// Uni-LoRA: A = θ[indicesA] ∘ scalesA, B likewise, B·A.
 /// Source: PEFT `tuners/unilora/layer.py`.
 struct GatheredProductRule: PairMathematics {

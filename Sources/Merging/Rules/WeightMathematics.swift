@@ -74,6 +74,7 @@ enum WeightRules {
     "modulation": ModulationRule.self, "scaleAndShift": ScaleAndShiftRule.self,
     "truncate": TruncateRule.self, "withoutColumns": WithoutColumnsRule.self,
     "drawnProduct": DrawnProductRule.self, "basis": BasisRule.self,
+    "pooledProduct": PooledProductRule.self,
     "combination": CombinationRule.self, "subspace": SubspaceRule.self, "network": NetworkRule.self,
   ]
 }
