@@ -24,6 +24,8 @@ package struct AdapterConfig: Sendable {
   package let ensuresWeightTying: Bool
   package let modulesToSave: [String]
   package let targetParameters: [String]
+  /// Which of the base's layers, in order, the trained model's were copies of; empty for its own.
+  package let layerReplication: [Range<Int>]
   /// Which rows of which embedding: keys are module names, nil stands for the input embedding.
   package let tokenRows: [(module: String?, rows: [Int])]
   package let taskType: String?
@@ -93,6 +95,7 @@ extension AdapterConfig {
     fanInFanOut = try reader.bool("fan_in_fan_out")
     ensuresWeightTying = try reader.bool("ensure_weight_tying")
     targetParameters = try reader.texts("target_parameters")
+    layerReplication = try reader.ranges("layer_replication")
     taskType = try reader.text("task_type")
     peftVersion = try reader.text("peft_version")
     baseModelClass = json["auto_mapping"]?["base_model_class"]?.text
@@ -133,6 +136,7 @@ extension AdapterConfig {
     fanInFanOut = false
     self.ensuresWeightTying = ensuresWeightTying
     (modulesToSave, targetParameters, tokenRows) = ([], [], [])
+    layerReplication = []
     (taskType, baseModelClass, peftVersion) = (nil, nil, nil)
     groupsExpertColumns = false
     (rankPattern, alphaPattern) = ([], [])

@@ -8,7 +8,8 @@ enum ConfigSwitches {
   private static let read: Set<String> = [
     "peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "fan_in_fan_out", "rank_pattern",
     "alpha_pattern", "modules_to_save", "target_parameters", "trainable_token_indices",
-    "ensure_weight_tying", "task_type", "peft_version", "auto_mapping", "lora_B_layout",
+    "ensure_weight_tying", "layer_replication", "task_type", "peft_version", "auto_mapping",
+    "lora_B_layout",
   ]
 
   /// Say how training went or which modules were chosen; the tensors in the file say it too.
@@ -23,7 +24,6 @@ enum ConfigSwitches {
   private static let refused: [String: String] = [
     "alora_invocation_tokens": "an activated LoRA acts only after its invocation; it has no merge",
     "arrow_config": "Arrow chooses among adapters token by token; it has no merge",
-    "layer_replication": "replicated layers are not merged by this version",
   ]
 
   /// Values of `init_lora_weights` that leave the base as it was.

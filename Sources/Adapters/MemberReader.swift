@@ -50,6 +50,17 @@ struct MemberReader {
     }
   }
 
+  /// Pairs [from, to) of whole numbers.
+  func ranges(_ key: String) throws(AdapterError) -> [Range<Int>] {
+    guard let value = member(key) else { return [] }
+    return try (value.elements ?? [.null]).map { pair throws(AdapterError) in
+      guard let ends = pair.elements?.compactMap(\.int), ends.count == 2,
+        pair.elements?.count == 2, 0 <= ends[0], ends[0] < ends[1]
+      else { throw wrong(key, "a list of pairs of layers, from and to") }
+      return ends[0]..<ends[1]
+    }
+  }
+
   func numbers(_ key: String) throws(AdapterError) -> [(key: String, value: Double)] {
     guard let value = member(key) else { return [] }
     guard let members = value.members else { throw wrong(key, "an object of numbers") }

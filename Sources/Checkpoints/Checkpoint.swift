@@ -66,6 +66,24 @@ package struct Checkpoint: Sendable {
     self.positions = positions
   }
 
+  private init(_ other: Checkpoint, tensors: [BaseTensor]) {
+    path = other.path
+    shards = other.shards
+    shardNames = other.shardNames
+    self.tensors = tensors
+    config = other.config
+    configBytes = other.configBytes
+    manifest = other.manifest
+    quantization = other.quantization
+    sideFiles = other.sideFiles
+    positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+  }
+
+  /// The same files seen as other tensors, whose names must differ.
+  package func withTensors(_ tensors: [BaseTensor]) -> Checkpoint {
+    Checkpoint(self, tensors: tensors)
+  }
+
   /// The tensor of a name, nil where the base has none.
   package func tensor(_ name: String) -> BaseTensor? { positions[name].map { tensors[$0] } }
 

@@ -7,11 +7,13 @@ import Safetensors
 struct ConfigPlanner {
   private let base: BaseModel
   private let adapters: [AdapterConfig]
+  private let replication: LayerReplication?
   private var config: JSON? { base.checkpoint.config }
 
-  init(_ base: BaseModel, _ adapters: [AdapterConfig]) {
+  init(_ base: BaseModel, _ adapters: [AdapterConfig], _ replication: LayerReplication?) {
     self.base = base
     self.adapters = adapters
+    self.replication = replication
   }
 
   /// All changes, in a fixed order. A base without config.json gets none.
@@ -28,13 +30,24 @@ struct ConfigPlanner {
     if let rows = vocabulary(drafts, tie) {
       changes += set("vocab_size", to: .integer(rows), addAtTop: false)
     }
-    return changes + headChanges(drafts)
+    return changes + layerChanges() + headChanges(drafts)
   }
 
   /// Things a person should look at.
   func warnings(_ drafts: DraftTable) -> [String] {
-    guard !drafts.added.isEmpty, newHead(drafts) != nil, architecture == nil else { return [] }
-    return [
+    var warnings: [String] = []
+    if let replication {
+      let doubtful = objects.flatMap { replication.doubtful($0.value) }
+      if !doubtful.isEmpty {
+        warnings.append(
+          "layers are copied, and config.json says by \(doubtful.joined(separator: ", ")) which "
+            + "layers are of which make; see that it is true of the output's")
+      }
+    }
+    guard !drafts.added.isEmpty, newHead(drafts) != nil, architecture == nil else {
+      return warnings
+    }
+    return warnings + [
       "the adapter adds \(drafts.added.map { "\"\($0)\"" }.joined(separator: ", ")), but nothing "
         + "says which class reads it; set \"architectures\" in the output's config.json"
     ]
@@ -52,6 +65,22 @@ struct ConfigPlanner {
     return changes.filter { change in
       let now = change.path.count == 1 ? config?[key] : config?[change.path[0]]?[key]
       return now != value
+    }
+  }
+
+  /// The config itself and the objects in it, such as `text_config`.
+  private var objects: [(path: [String], value: JSON)] {
+    guard let config else { return [] }
+    return [([], config)]
+      + (config.members ?? []).filter { $0.value.members != nil }.map { ([$0.key], $0.value) }
+  }
+
+  private func layerChanges() -> [ConfigChange] {
+    guard let replication else { return [] }
+    return objects.flatMap { path, object in
+      replication.changes(object).map {
+        ConfigChange(path: path + [$0.key], value: $0.value.compact)
+      }
     }
   }
 

@@ -9,12 +9,11 @@ import Storage
 package enum Planner {
   /// The plan for laying adapters on a base, in the order given, each with its strength.
   package static func plan(
-    _ checkpoint: Checkpoint, adapters: [(adapter: Adapter, strength: Double)],
-    options: MergeOptions
+    _ given: Checkpoint, adapters: [(adapter: Adapter, strength: Double)], options: MergeOptions
   ) throws(PlanningError) -> MergePlan {
-    if let method = checkpoint.quantization {
-      throw .quantized(path: checkpoint.path, method: method)
-    }
+    if let method = given.quantization { throw .quantized(path: given.path, method: method) }
+    let replication = try LayerReplication(adapters.map(\.adapter), given)
+    let checkpoint = replication?.applied(to: given) ?? given
     let base = BaseModel(checkpoint)
     let tie = EmbeddingTie.of(base)
     let inputs = self.inputs(checkpoint, adapters.map(\.adapter))
@@ -46,7 +45,7 @@ package enum Planner {
     let recipes = drafts.recipes(options.dtype)
     checkConsumption(adapters.map(\.adapter), inputs, recipes, setAside)
     let jobs = try self.jobs(recipes, checkpoint, options)
-    let config = ConfigPlanner(base, adapters.map(\.adapter.config))
+    let config = ConfigPlanner(base, adapters.map(\.adapter.config), replication)
     return MergePlan(
       basePath: checkpoint.path, options: options, inputs: inputs,
       adapters: adapters.map { entry in

@@ -19,6 +19,8 @@ package enum PlanningError: Error, Equatable {
   case convention(adapter: String, tensor: String, target: String, what: String)
   /// The order of the rows of a head is not known, or DoRA stands in its way.
   case headOrder(adapter: String, module: String, model: String?, isDoRA: Bool)
+  /// The layers that the adapter was trained on cannot be made of the base's.
+  case replication(adapter: String, problem: String)
   case groupedConvolution(adapter: String, tensor: String, target: String)
   /// The shapes of a square weight cannot tell its orientation and nothing else does.
   case undecidedOrientation(adapter: String, module: String, target: String)
@@ -87,6 +89,8 @@ package enum PlanningError: Error, Equatable {
           + "for a base of type \(model ?? "that no config.json tells"); "
           + "export it with torchtune as a PEFT adapter"
       }
+    case .replication(let adapter, let problem):
+      "\(adapter): layer_replication cannot be followed: \(problem)"
     case .groupedConvolution(let adapter, let tensor, let target):
       "\(adapter): tensor \"\(tensor)\" aims at the grouped convolution \"\(target)\", "
         + "which has no merge"

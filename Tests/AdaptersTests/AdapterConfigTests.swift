@@ -98,8 +98,12 @@ func `patterns are read as the version that wrote them does`(
     #"a/adapter_config.json: "arrow_config" is {"top_k":2}: Arrow chooses among adapters token by token; it has no merge"#
   ),
   (
-    #", "layer_replication": [[0, 2], [1, 3]]"#,
-    #"a/adapter_config.json: "layer_replication" is [[0,2],[1,3]]: replicated layers are not merged by this version"#
+    #", "layer_replication": [[0, 2], [3, 3]]"#,
+    #"a/adapter_config.json: "layer_replication" must be a list of pairs of layers, from and to; correct the file or save the adapter again"#
+  ),
+  (
+    #", "layer_replication": true"#,
+    #"a/adapter_config.json: "layer_replication" must be a list of pairs of layers, from and to; correct the file or save the adapter again"#
   ),
   (
     #", "use_newlora": true"#,

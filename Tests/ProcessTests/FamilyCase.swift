@@ -56,6 +56,7 @@ extension GoldenCase {
     .init("lora-pissa", .apart(3.3e-6)),  // PEFT's singular vectors are in F32
     .init("lora-qalora", .apart(1.2e-7)),
     .init("lora-qalora-bf16"),
+    .init("lora-replicated-layers"),
     .init("lora-velora"),
     .init("miss"),
     .init("miss-bat", .apart(1.1e-7)),

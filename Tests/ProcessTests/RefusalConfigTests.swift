@@ -51,7 +51,7 @@ struct RefusalConfigTests {
   @Test(arguments: [
     (#""alora_invocation_tokens": [1, 2]"#, "alora_invocation_tokens"),
     (#""arrow_config": {"top_k": 2}"#, "arrow_config"),
-    (#""layer_replication": [[0, 2], [1, 3]]"#, "layer_replication"),
+    (#""layer_replication": [[0, 2], [3, 1]]"#, "layer_replication"),
     (#""some_future_switch": true"#, "some_future_switch"),
     (#""init_lora_weights": "pissa_niter_16""#, "init_lora_weights"),
     (#""init_lora_weights": "loftq""#, "init_lora_weights"),
