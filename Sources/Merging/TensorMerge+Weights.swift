@@ -24,7 +24,7 @@ extension TensorMerge {
       let operands = RuleOperands(
         rows: rows, columns: columns, isTransposed: rule.isTransposed, shapes: shapes,
         values: values, numbers: Dictionary(rule.numbers.map { ($0.key, $0.value) }) { $1 })
-      guard let ready = type.init(operands) else {
+      guard let ready = PreparedRule(type, operands) else {
         throw .unfitRecipe(tensor: recipe.name, .operand)
       }
       rules[index] = ready
@@ -33,7 +33,7 @@ extension TensorMerge {
 
   /// w ← w', or w + strength · (w' − w), on the whole rows of a block.
   func applyWeight(_ index: Int, _ rule: WeightRule, to value: BlockNumbers) {
-    guard let mathematics = rules[index] else { unreachable("update \(index) is not ready") }
+    guard let ready = rules[index] else { unreachable("update \(index) is not ready") }
     let block = unsafe value.block
     let (rows, columns) = (block.rows.count, block.columns.count)
     var band = Matrix(rows: rows, columns: columns)
@@ -41,7 +41,7 @@ extension TensorMerge {
     for i in 0..<band.numbers.count { band.numbers[i] = unsafe start.number(i, precision) }
     let before = rule.strength == 1 ? [] : band.numbers
     if rule.isTransposed { band = band.transposed }
-    mathematics.apply(to: &band, firstRow: rule.isTransposed ? 0 : block.rows.lowerBound)
+    ready.apply(to: &band, firstRow: rule.isTransposed ? 0 : block.rows.lowerBound)
     if rule.isTransposed { band = band.transposed }
     for i in before.indices {
       band.numbers[i] = before[i] + rule.strength * (band.numbers[i] - before[i])

@@ -25,7 +25,7 @@ final class TensorMerge {
   /// DoRA's factors that were found by a pass of their own, by update.
   var norms: [Int: DoraFactors] = [:]
   /// Rules of other families than LoRA, ready, by update.
-  var rules: [Int: any WeightMathematics] = [:]
+  var rules: [Int: PreparedRule] = [:]
 
   init(_ recipe: TensorRecipe, _ context: MergeContext, _ panels: PanelStore) {
     self.context = context

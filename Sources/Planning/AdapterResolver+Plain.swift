@@ -58,19 +58,20 @@ extension AdapterResolver {
       if draft.shape.count > 2 { draft.columns = product.columns }
       var names = [module.a.name, module.b.name] + (module.alpha.map { [$0.name] } ?? [])
       var updates: [(rule: Rule, window: Window)] = []
-      let pieces = try self.pieces(of: product, for: module, draft)
       if let magnitude = module.magnitude {
         try self.checkMagnitude(magnitude, axis, product, draft)
         if draft.changedBy.contains(where: { $0 != self.adapter.path }) {
           throw .doraNotAlone(target: draft.name, adapter: self.adapter.path)
         }
         names.append(magnitude.name)
+        let own = try self.rotaryRule(
+          of: product, for: module, draft, scale: scale.value, strength: strength.value)
         let rule = Rule.dora(
           self.lowRank(product, scale: scale.value), magnitude: self.bytes(magnitude), axis: axis,
           strength: strength.value)
-        updates.append((rule, draft.wholeWindow))
+        updates.append((own ?? rule, draft.wholeWindow))
       } else {
-        updates = pieces.map { product, window in
+        updates = try self.pieces(of: product, for: module, draft).map { product, window in
           (.lowRank(self.lowRank(product, scale: scale.value * strength.value)), window)
         }
       }
@@ -106,7 +107,12 @@ extension AdapterResolver {
     switch (fitsPlain, fitsTransposed) {
     case (false, false): throw misfit(module, draft, product)
     case (true, false): return (product, .row)
-    case (false, true): return (product.transposed, .column)
+    case (false, true):
+      // No model of a pipeline keeps its weights the other way round.
+      guard ![.kohya, .diffusers].contains(adapter.config.format) else {
+        throw misfit(module, draft, product)
+      }
+      return (product.transposed, .column)
     case (true, true):
       let isTransposed = try isTransposedByKind(module.path, draft)
       return isTransposed ? (product.transposed, .column) : (product, .row)

@@ -16,16 +16,7 @@ extension AdapterResolver {
     guard module.isRotary, let head = try headRows(module) else {
       return [(product, draft.wholeWindow)]
     }
-    guard product.left.tensor.name == module.b.name, product.rows % head == 0, head % 2 == 0
-    else {
-      throw .shape(
-        adapter: adapter.path, tensor: module.b.name, target: draft.name, expected: draft.shape,
-        found: "B is \(module.b.shape), for heads of \(head) rows")
-    }
-    guard module.magnitude == nil else {
-      throw .headOrder(
-        adapter: adapter.path, module: module.path, model: base.modelType, isDoRA: true)
-    }
+    try checkHeads(of: product, for: module, head, draft)
     return stride(from: 0, to: product.rows, by: head / 2).map { first in
       var piece = product
       // The half's first row in Meta's order, then every second.
@@ -37,10 +28,41 @@ extension AdapterResolver {
     }
   }
 
+  /// DoRA of such a pair, whose magnitudes lie in Meta's order too; nil where the rows are the
+  /// base's.
+  func rotaryRule(
+    of product: LowRankProduct, for module: AdapterModule, _ draft: TensorDraft, scale: Double,
+    strength: Double
+  ) throws(PlanningError) -> Rule? {
+    guard module.isRotary, let magnitude = module.magnitude, let head = try headRows(module) else {
+      return nil
+    }
+    try checkHeads(of: product, for: module, head, draft)
+    let operands = [("left", module.b), ("right", module.a), ("magnitude", magnitude)].map {
+      WeightRule.Operand(role: $0, tensor: bytes($1), shape: $1.shape)
+    }
+    return .weight(
+      WeightRule(
+        name: "rotaryProduct", operands: operands,
+        numbers: [("head", Double(head)), ("scale", scale)], isTransposed: false, rowsTogether: 1,
+        strength: strength))
+  }
+
+  private func checkHeads(
+    of product: LowRankProduct, for module: AdapterModule, _ head: Int, _ draft: TensorDraft
+  ) throws(PlanningError) {
+    guard product.left.tensor.name == module.b.name, product.rows % head == 0, head % 2 == 0
+    else {
+      throw .shape(
+        adapter: adapter.path, tensor: module.b.name, target: draft.name, expected: draft.shape,
+        found: "B is \(module.b.shape), for heads of \(head) rows")
+    }
+  }
+
   /// How many rows a head has, nil where torchtune's class orders them as transformers' does.
   private func headRows(_ module: AdapterModule) throws(PlanningError) -> Int? {
     let unknown = PlanningError.headOrder(
-      adapter: adapter.path, module: module.path, model: base.modelType, isDoRA: false)
+      adapter: adapter.path, module: module.path, model: base.modelType)
     switch base.modelType {
     case "qwen2", "qwen3": return nil
     case "llama", "mistral", "gemma", "gemma2":

@@ -119,6 +119,21 @@ struct ComponentChoice {
 
   // MARK: Names
 
+  /// transformers 5 calls CLIP's text model by its own names, 4 by those below `text_model`: a base
+  /// and an adapter may be of different ages.
+  private enum Root: CaseIterable {
+    case same, less, more
+
+    func applied(to path: String, separator: String) -> String? {
+      let root = "text_model" + separator
+      switch self {
+      case .same: return path
+      case .less: return path.hasPrefix(root) ? String(path.dropFirst(root.count)) : nil
+      case .more: return root + path
+      }
+    }
+  }
+
   private var hasFlatNames: Bool { adapter.config.format == .kohya }
 
   /// How a part's modules lie in the base.
@@ -164,22 +179,27 @@ struct ComponentChoice {
   ) throws(PlanningError) -> Match {
     var best: Match?
     for prefix in hasFlatNames ? Self.prefixes(of: part.component) : [""] {
-      let match = try match(part, modules, prefix)
-      if match.missing.count < best?.missing.count ?? .max { best = match }
+      for root in part.isTextEncoder ? Root.allCases : [.same] {
+        let match = try match(part, modules, prefix, root)
+        if match.missing.count < best?.missing.count ?? .max { best = match }
+      }
     }
     return best!
   }
 
   private func match(
-    _ part: Part, _ modules: [String: [String]], _ prefix: String
+    _ part: Part, _ modules: [String: [String]], _ prefix: String, _ root: Root
   ) throws(PlanningError) -> Match {
     var match = Match(fits: true)
     func find(_ path: String) throws(PlanningError) -> String? {
       if let found = match.paths[path] { return found }
-      let found =
-        hasFlatNames
-        ? (modules[Self.flat(prefix) + path] ?? []).filter { $0.hasPrefix(prefix) }
-        : base.tensor(path + ".weight") == nil ? [] : [path]
+      var found: [String] = []
+      if let name = root.applied(to: path, separator: hasFlatNames ? "_" : ".") {
+        found =
+          hasFlatNames
+          ? (modules[Self.flat(prefix) + name] ?? []).filter { $0.hasPrefix(prefix) }
+          : base.tensor(name + ".weight") == nil ? [] : [name]
+      }
       if found.count > 1 {
         throw .ambiguous(
           adapter: adapter.path, module: path, first: found[0], second: found[1])

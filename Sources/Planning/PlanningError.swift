@@ -18,7 +18,7 @@ package enum PlanningError: Error, Equatable {
   /// The library that wrote the adapter keeps this weight in another form than the base does.
   case convention(adapter: String, tensor: String, target: String, what: String)
   /// The order of the rows of a head is not known, or DoRA stands in its way.
-  case headOrder(adapter: String, module: String, model: String?, isDoRA: Bool)
+  case headOrder(adapter: String, module: String, model: String?)
   /// The layers that the adapter was trained on cannot be made of the base's.
   case replication(adapter: String, problem: String)
   case groupedConvolution(adapter: String, tensor: String, target: String)
@@ -80,15 +80,10 @@ package enum PlanningError: Error, Equatable {
     case .convention(let adapter, let tensor, let target, let what):
       "\(adapter): tensor \"\(tensor)\" is kept \(what) by the library that wrote it, "
         + "so it cannot take the place of \"\(target)\" as it is; fuse it with that library"
-    case .headOrder(let adapter, let module, let model, let isDoRA):
-      if isDoRA {
-        "\(adapter): module \"\(module)\" is DoRA's with the rows of its heads in another order "
-          + "than the base's, which is not merged; export it with torchtune as a PEFT adapter"
-      } else {
-        "\(adapter): in which order module \"\(module)\" has the rows of its heads is not known "
-          + "for a base of type \(model ?? "that no config.json tells"); "
-          + "export it with torchtune as a PEFT adapter"
-      }
+    case .headOrder(let adapter, let module, let model):
+      "\(adapter): in which order module \"\(module)\" has the rows of its heads is not known "
+        + "for a base of type \(model ?? "that no config.json tells"); "
+        + "export it with torchtune as a PEFT adapter"
     case .replication(let adapter, let problem):
       "\(adapter): layer_replication cannot be followed: \(problem)"
     case .groupedConvolution(let adapter, let tensor, let target):

@@ -242,4 +242,57 @@ struct KohyaFormatTests {
         == "style.safetensors: its text_encoder and its text_encoder_2 both fit \"text_model.fc1\" of the base; leave one of the two out of the file"
     )
   }
+
+  @Test func `a weight is not turned round for a pair that fits it so`() throws {
+    bench.weight(q + ".weight", [6, 4])
+    bench.factor(flat + ".lora_down.weight", [2, 6])
+    bench.factor(flat + ".lora_up.weight", [4, 2])
+    try write()
+    #expect(
+      bench.refusal("style.safetensors")
+        == "style.safetensors: tensor \"\(flat).lora_down.weight\" does not fit \"\(q).weight\" of shape [6, 4]: A is [2, 6] and B is [4, 2]"
+    )
+  }
+
+  @Test func `a strength goes part of the way to DoRA's weight`() throws {
+    let w = bench.weight(q + ".weight", [6, 4])
+    let a = bench.factor(flat + ".lora_down.weight", [2, 4])
+    let b = bench.factor(flat + ".lora_up.weight", [6, 2])
+    let m = bench.factor(flat + ".dora_scale", [1, 4])
+    try write()
+    var v = w + b * a
+    for column in 0..<4 {
+      let norm = (0..<6).reduce(0) { $0 + v[$1, column] * v[$1, column] }.squareRoot()
+      for row in 0..<6 { v[row, column] *= m.values[column] / norm }
+    }
+    FormatBench.expect(try bench.merged("style.safetensors")[q + ".weight"], v)
+    FormatBench.expect(
+      try bench.merged("style.safetensors", strength: 0.25)[q + ".weight"], 0.75 * w + 0.25 * v)
+  }
+
+  @Test func `sd-scripts bounds a rotation with the same number on both sides`() throws {
+    let own = "oft_unet_down_blocks_0_attentions_0_to_q"
+    let w = bench.weight(q + ".weight", [6, 4])
+    let blocks = bench.factor(own + ".oft_blocks", [3, 2, 2])
+    bench.factor(own + ".alpha", [], [0.01])
+    try write()
+    // Q is [[0, x], [−x, 0]] of each block, all of them together as long as alpha · out; Rᵀ turns
+    // by the angle whose half has the tangent x.
+    let skews = (0..<3).map { block in blocks[block, 1] - blocks[block, 2] }
+    let squares = skews.reduce(0) { $0 + $1 * $1 }
+    let length = (2 * squares).squareRoot()
+    #expect(length > 0.06)
+    var v = w
+    for (block, skew) in skews.enumerated() {
+      let x: Double = skew * (0.06 + 1e-8) / (length + 1e-8)
+      let c: Double = (1 - x * x) / (1 + x * x)
+      let s: Double = 2 * x / (1 + x * x)
+      for column in 0..<4 {
+        let (first, second) = (w[2 * block, column], w[2 * block + 1, column])
+        v[2 * block, column] = c * first - s * second
+        v[2 * block + 1, column] = s * first + c * second
+      }
+    }
+    FormatBench.expect(try bench.merged("style.safetensors")[q + ".weight"], v)
+  }
 }

@@ -105,11 +105,23 @@ struct TorchtuneFormatTests {
       bench.refusal("adapter")
         == "adapter: tensor \"layers.0.attn.q_proj.lora_b.weight\" does not fit \"\(module).weight\" of shape [6, 4]: B is [6, 2], for heads of 4 rows"
     )
-    bench.factor("layers.0.attn.q_proj.magnitude", [6])
-    try write(#"{"model_type": "llama", "head_dim": 2}"#)
-    #expect(
-      bench.refusal("adapter")
-        == "adapter: module \"\(module)\" is DoRA's with the rows of its heads in another order than the base's, which is not merged; export it with torchtune as a PEFT adapter"
-    )
+  }
+
+  @Test func `the magnitudes of a head lie as its rows do`() throws {
+    let w = bench.weight("model.layers.0.self_attn.q_proj.weight", [8, 4])
+    let a = bench.factor("layers.0.attn.q_proj.lora_a.weight", [2, 4])
+    let b = bench.factor("layers.0.attn.q_proj.lora_b.weight", [8, 2])
+    let m = bench.factor("layers.0.attn.q_proj.magnitude", [8])
+    try write(#"{"model_type": "llama", "head_dim": 4}"#)
+    // The base's row i of half j of a head is the adapter's row 2i + j.
+    let order = [0, 2, 1, 3, 4, 6, 5, 7]
+    let delta = b * a
+    var v = w
+    for row in 0..<8 {
+      for column in 0..<4 { v[row, column] += 3 * delta[order[row], column] }
+      let norm = (0..<4).reduce(0) { $0 + v[row, $1] * v[row, $1] }.squareRoot()
+      for column in 0..<4 { v[row, column] *= m.values[order[row]] / norm }
+    }
+    FormatBench.expect(try bench.merged("adapter")["model.layers.0.self_attn.q_proj.weight"], v)
   }
 }

@@ -29,6 +29,11 @@ import Testing
     "truncate": [], "withoutColumns": [],
     "subspace": [("p", [48, 3]), ("r", [3, 40])],
     "network": [("a", [3, 48]), ("b", [48, 3]), ("encoder0", [3, 3]), ("decoder0", [3, 3])],
+    "tuckerPair": [("up", [48, 3]), ("down", [3, 10]), ("mid", [3, 3, 2, 2])],
+    "channelMix": [("a1", [40, 3]), ("a2", [3, 40]), ("left", [48, 2]), ("right", [2, 40])],
+    "rotaryProduct": [("left", [48, 3]), ("right", [3, 40]), ("magnitude", [48])],
+    "outputRotation": [("blocks", [6, 8, 8]), ("factors", [48, 1])],
+    "outputButterfly": [("blocks", [2, 6, 8, 8]), ("factors", [48, 1])],
   ]
 
   private static let numbers: [String: [String: Double]] = [
@@ -39,11 +44,14 @@ import Testing
     "circulant": ["size": 8], "turn": ["share": 1, "group": 16], "blockPairs": ["scale": 0.5],
     "truncate": ["drops": 5], "withoutColumns": ["rank": 3, "scale": 1],
     "subspace": ["scale": 0.5, "qr": 1], "network": ["depth": 1, "act": 3, "scale": 0.1],
+    "tuckerPair": ["scale": 0.5], "channelMix": ["scale": 0.5],
+    "rotaryProduct": ["scale": 0.5, "head": 8], "outputRotation": ["size": 8, "limit": 3],
+    "outputButterfly": ["size": 8, "limit": 3, "clamps": 1],
   ]
 
   private static let together: [String: Int?] = [
     "blockProduct": 8, "turn": 16, "truncate": nil, "withoutColumns": nil, "subspace": nil,
-    "network": nil,
+    "network": nil, "outputRotation": 8, "outputButterfly": nil,
   ]
 
   static let names = shapes.keys.sorted()

@@ -18,13 +18,16 @@ struct GoldenCase: CustomTestStringConvertible {
   var bound: Bound
   /// The folder of the fixtures that holds it.
   var group = "cases"
+  /// The folder of the pipeline's part that is the base, where the case has a pipeline.
+  var part: String?
 
-  init(_ name: String, _ bound: Bound = .bytes) {
+  init(_ name: String, _ bound: Bound = .bytes, part: String? = nil) {
     self.name = name
     self.bound = bound
+    self.part = part
   }
 
-  var testDescription: String { name }
+  var testDescription: String { name + (part.map { "/" + $0 } ?? "") }
 
   /// All folders, each with the strictest bound that holds, as measured.
   static let all: [GoldenCase] = [
@@ -81,8 +84,8 @@ struct GoldenCase: CustomTestStringConvertible {
   static let root = fixtures + "/cases"
 
   var folder: String { Self.fixtures + "/" + group + "/" + name }
-  var base: String { folder + "/base" }
-  var expected: String { folder + "/expected" }
+  var base: String { folder + "/base" + (part.map { "/" + $0 } ?? "") }
+  var expected: String { folder + "/expected" + (part.map { "/" + $0 } ?? "") }
   /// In the order of the merge.
   var adapters: [String] {
     ["adapter", "adapter2"].map { folder + "/" + $0 }

@@ -1,4 +1,5 @@
-// Every case of the fixtures through the real program, compared with what PEFT gives.
+// Every case of the fixtures through the real program, compared with what PEFT gives, or the library
+// that wrote the adapter.
 import Foundation
 import TestSupport
 import Testing
@@ -14,10 +15,13 @@ struct GoldenTests {
     let families = try FileManager.default.contentsOfDirectory(
       atPath: GoldenCase.fixtures + "/families")
     #expect(GoldenCase.families.map(\.name) == families.sorted())
+    let formats = try FileManager.default.contentsOfDirectory(
+      atPath: GoldenCase.fixtures + "/formats")
+    #expect(Set(GoldenCase.formats.map(\.name)) == Set(formats))
   }
 
-  @Test(arguments: GoldenCase.all + GoldenCase.families)
-  func `every tensor is PEFT's`(_ golden: GoldenCase) throws {
+  @Test(arguments: GoldenCase.all + GoldenCase.families + GoldenCase.formats)
+  func `every tensor is what the adapter's own library makes of it`(_ golden: GoldenCase) throws {
     let output = scratch("merged")
     try golden.merge(to: output)
     let found = try GoldenCheckpoint(output)

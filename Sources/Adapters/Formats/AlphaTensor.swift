@@ -5,9 +5,15 @@ import Safetensors
 import Storage
 
 extension AdapterFolder {
-  /// The number in a tensor of one element. One that is 0, or no number, is refused: what it means
-  /// is not agreed on.
+  /// A module's alpha. One that is 0 is refused: what it means is not agreed on.
   func alpha(_ tensor: AdapterTensor) throws(AdapterError) -> Double {
+    let number = try scalar(tensor)
+    guard number != 0 else { throw .scalar(path: path, tensor: tensor.name) }
+    return number
+  }
+
+  /// The number in a tensor of one element; one that is infinite, or no number, is refused.
+  func scalar(_ tensor: AdapterTensor) throws(AdapterError) -> Double {
     let wrong = AdapterError.scalar(path: path, tensor: tensor.name)
     guard tensor.shape.reduce(1, *) == 1 else { throw wrong }
     let bytes = try storage { () throws(StorageError) in
@@ -25,7 +31,7 @@ extension AdapterFolder {
     case .i32: number = Double(Int32(truncatingIfNeeded: word))
     default: throw wrong
     }
-    guard number.isFinite, number != 0 else { throw wrong }
+    guard number.isFinite else { throw wrong }
     return number
   }
 

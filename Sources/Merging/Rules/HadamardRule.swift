@@ -42,8 +42,12 @@ struct TuckerProduct {
   init?(_ operands: RuleOperands, _ number: String) {
     guard let left = operands.matrix("left" + number), let right = operands.matrix("right" + number)
     else { return nil }
+    self.init(left: left, right: right, core: operands.matrix("core" + number))
+  }
+
+  init?(left: Matrix, right: Matrix, core: Matrix?) {
     self.right = right
-    guard let core = operands.matrix("core" + number) else {
+    guard let core else {
       guard left.columns == right.rows else { return nil }
       self.left = left
       self.core = nil

@@ -1,12 +1,13 @@
-// IA³: what goes out of a module, or what goes in, is multiplied by trained factors.
-// Source: PEFT `tuners/ia3/layer.py`.
+// IA³: what goes out of a module, or what goes in, is multiplied by trained factors, or in LyCORIS
+// by 1 and trained numbers (`offset`).
+// Source: PEFT `tuners/ia3/layer.py`; LyCORIS `modules/ia3.py`.
 
 /// w[i, j] ← w[i, j] · factors[i].
 struct ScaleRowsRule: WeightMathematics {
   private let factors: [Double]
 
   init?(_ operands: RuleOperands) {
-    guard let factors = operands.vector("factors"), factors.count == operands.rows else {
+    guard let factors = operands.offsetVector("factors"), factors.count == operands.rows else {
       return nil
     }
     self.factors = factors
@@ -27,7 +28,7 @@ struct ScaleColumnsRule: WeightMathematics {
 
   init?(_ operands: RuleOperands) {
     let taps = operands.count("kernel") ?? 1
-    guard let factors = operands.vector("factors"), taps > 0,
+    guard let factors = operands.offsetVector("factors"), taps > 0,
       factors.count * taps == operands.columns
         || (operands.columns == taps && factors.count == operands.rows)
     else { return nil }
@@ -42,5 +43,12 @@ struct ScaleColumnsRule: WeightMathematics {
         band[i, j] *= factors[isDepthwise ? firstRow + i : j / taps]
       }
     }
+  }
+}
+
+extension RuleOperands {
+  fileprivate func offsetVector(_ role: String) -> [Double]? {
+    let offset = number("offset") ?? 0
+    return vector(role)?.map { $0 + offset }
   }
 }

@@ -76,5 +76,8 @@ enum WeightRules {
     "drawnProduct": DrawnProductRule.self, "basis": BasisRule.self,
     "pooledProduct": PooledProductRule.self,
     "combination": CombinationRule.self, "subspace": SubspaceRule.self, "network": NetworkRule.self,
+    "tuckerPair": TuckerPairRule.self, "channelMix": ChannelMixRule.self,
+    "rotaryProduct": RotaryProductRule.self, "outputRotation": OutputRotationRule.self,
+    "outputButterfly": OutputButterflyRule.self,
   ]
 }
