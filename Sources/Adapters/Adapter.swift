@@ -6,18 +6,6 @@ import OrderedJSON
 package import Safetensors
 import Storage
 
-/// A tensor of an adapter file.
-package struct AdapterTensor: Equatable, Sendable {
-  /// As the file spells it.
-  package var name: String
-  /// Index into `Adapter.files`.
-  package var file: Int
-  package var dtype: DType
-  package var shape: [Int]
-  /// Counted from the start of the file.
-  package var offset: Int64
-}
-
 /// A module with a low-rank pair.
 package struct AdapterModule: Equatable, Sendable {
   package var path: String
@@ -43,6 +31,8 @@ package struct AdapterModule: Equatable, Sendable {
   package var alpha: AdapterTensor?
   /// The part of a pipeline that it belongs to, as diffusers names its folders.
   package var component: String?
+  /// The weight's rows that it is for; nil where it is for all.
+  package var rows: Range<Int>?
 
   /// All that it reads.
   package var tensorNames: [String] {

@@ -13,8 +13,15 @@ extension TensorMerge {
       guard let type = WeightRules.all[rule.name] else {
         throw .unfitRecipe(tensor: recipe.name, .rule)
       }
-      let (rows, columns) =
+      let numbers = Dictionary(rule.numbers.map { ($0.key, $0.value) }) { $1 }
+      var (rows, columns) =
         rule.isTransposed ? (recipe.columns, recipe.rows) : (recipe.rows, recipe.columns)
+      if let count = numbers["rowsOf"] {
+        guard let all = Int(exactly: count), all >= rows else {
+          throw .unfitRecipe(tensor: recipe.name, .operand)
+        }
+        rows = all
+      }
       var values: [String: [Double]] = [:]
       var shapes: [String: [Int]] = [:]
       for operand in rule.operands {
@@ -23,8 +30,9 @@ extension TensorMerge {
       }
       let operands = RuleOperands(
         rows: rows, columns: columns, isTransposed: rule.isTransposed, shapes: shapes,
-        values: values, numbers: Dictionary(rule.numbers.map { ($0.key, $0.value) }) { $1 })
-      guard let ready = PreparedRule(type, operands) else {
+        values: values, numbers: numbers)
+      let weightRows = rule.isTransposed ? recipe.columns : recipe.rows
+      guard let ready = PreparedRule(type, operands, weightRows: weightRows) else {
         throw .unfitRecipe(tensor: recipe.name, .operand)
       }
       rules[index] = ready

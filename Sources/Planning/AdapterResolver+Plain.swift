@@ -98,6 +98,12 @@ extension AdapterResolver {
       guard shape == [product.columns, product.rows] else { throw misfit(module, draft, product) }
       return (product.transposed, module.isTransposed ? .row : .column)
     }
+    if let rows = module.rows {
+      guard shape.count == 2, shape[1] == product.columns, rows.count == product.rows,
+        rows.upperBound <= shape[0]
+      else { throw misfit(module, draft, product) }
+      return (product, .row)
+    }
     if shape.count > 2 { return (try convolution(module, draft, product), .row) }
     // A kernel of one tap is a matrix, however the pair was saved.
     let taps = module.a.shape.dropFirst(2).reduce(1, *) * module.b.shape.dropFirst(2).reduce(1, *)

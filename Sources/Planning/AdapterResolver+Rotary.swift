@@ -14,7 +14,8 @@ extension AdapterResolver {
     of product: LowRankProduct, for module: AdapterModule, _ draft: TensorDraft
   ) throws(PlanningError) -> [(product: LowRankProduct, window: Window)] {
     guard module.isRotary, let head = try headRows(module) else {
-      return [(product, draft.wholeWindow)]
+      let whole = draft.wholeWindow
+      return [(product, Window(rows: module.rows ?? whole.rows, columns: whole.columns))]
     }
     try checkHeads(of: product, for: module, head, draft)
     return stride(from: 0, to: product.rows, by: head / 2).map { first in

@@ -17,8 +17,8 @@ struct ComponentChoice {
   func chosen() throws(PlanningError) -> Adapter {
     let all = parts()
     guard hasFlatNames || all.contains(where: { $0.component != nil }) else { return adapter }
-    let modules = flatModules()
-    let matches = try all.map { part throws(PlanningError) in try match(part, modules) }
+    let matcher = ComponentMatcher(adapter: adapter, base: base, hasFlatNames: hasFlatNames)
+    let matches = try all.map { part throws(PlanningError) in try matcher.match(part) }
     var result = adapter
     (result.modules, result.families) = ([], [])
     var targets: [String: String] = [:]
@@ -34,7 +34,7 @@ struct ComponentChoice {
           adapter: adapter.path, component: part.component ?? "model", module: missing,
           count: match.missing.count, total: part.count)
       }
-      for path in match.paths.values {
+      for path in match.targets.values.flatMap({ $0.map(\.path) }) {
         if let other = targets.updateValue(part.component ?? "model", forKey: path),
           other != part.component ?? "model"
         {
@@ -42,15 +42,13 @@ struct ComponentChoice {
             adapter: adapter.path, first: other, second: part.component ?? "model", target: path)
         }
       }
-      for index in part.modules {
-        var module = adapter.modules[index]
-        module.path = match.paths[module.path]!
-        result.modules.append(module)
+      for module in part.modules.map({ adapter.modules[$0] }) {
+        result.modules += match.targets[module.path]!.map { module.aimed(at: $0) }
       }
-      for index in part.families {
-        var family = adapter.families[index]
-        family.path = match.paths[family.path]!
-        result.families.append(family)
+      for family in part.families.map({ adapter.families[$0] }) {
+        for target in match.targets[family.path]! {
+          result.families.append(try aimed(family, at: target))
+        }
       }
     }
     guard !result.modules.isEmpty || !result.families.isEmpty else {
@@ -60,10 +58,20 @@ struct ComponentChoice {
     return result
   }
 
+  /// A method's updates of one of its weights; of a part of a weight where they go row by row.
+  private func aimed(
+    _ family: FamilyUpdates, at target: ComponentMatcher.Target
+  ) throws(PlanningError) -> FamilyUpdates {
+    guard let cut = family.aimed(at: target) else {
+      throw .uncut(adapter: adapter.path, module: family.path, target: target.path)
+    }
+    return cut
+  }
+
   // MARK: Parts
 
   /// Modules of one part, by their places in the adapter's lists.
-  private struct Part {
+  struct Part {
     var component: String?
     var modules: [Int] = []
     var families: [Int] = []
@@ -97,7 +105,8 @@ struct ComponentChoice {
   /// other kind, its folder is named for another part, or it is another text encoder of the
   /// adapter that fits.
   private func isElsewhere(
-    _ part: Part, _ match: Match, _ others: some Sequence<(Part, Match)>
+    _ part: Part, _ match: ComponentMatcher.Match,
+    _ others: some Sequence<(Part, ComponentMatcher.Match)>
   ) -> Bool {
     guard let component = part.component else { return false }
     if let own = base.pipelinePart, own != (part.isTextEncoder ? .textEncoder : .denoiser) {
@@ -108,6 +117,8 @@ struct ComponentChoice {
       && others.contains { $0.isTextEncoder && $0.component != component && $1.fits }
   }
 
+  private var hasFlatNames: Bool { adapter.config.format == .kohya }
+
   /// The part that the base's folder is named for, as in a pipeline's folder.
   private var folderComponent: String? {
     let name = Path.name(base.checkpoint.path)
@@ -115,121 +126,6 @@ struct ComponentChoice {
       name.split(separator: "_").last.map { Int($0) != nil } == true
       ? name.split(separator: "_").dropLast().joined(separator: "_") : name
     return ["unet", "transformer", "text_encoder"].contains(stem) ? name : nil
-  }
-
-  // MARK: Names
-
-  /// transformers 5 calls CLIP's text model by its own names, 4 by those below `text_model`: a base
-  /// and an adapter may be of different ages.
-  private enum Root: CaseIterable {
-    case same, less, more
-
-    func applied(to path: String, separator: String) -> String? {
-      let root = "text_model" + separator
-      switch self {
-      case .same: return path
-      case .less: return path.hasPrefix(root) ? String(path.dropFirst(root.count)) : nil
-      case .more: return root + path
-      }
-    }
-  }
-
-  private var hasFlatNames: Bool { adapter.config.format == .kohya }
-
-  /// How a part's modules lie in the base.
-  private struct Match {
-    /// The base's path of each module that was found.
-    var paths: [String: String] = [:]
-    var missing: [String] = []
-    /// All were found and have the shapes of their updates.
-    var fits = false
-  }
-
-  /// The base's modules by their names without dots.
-  private func flatModules() -> [String: [String]] {
-    guard hasFlatNames else { return [:] }
-    var modules: [String: [String]] = [:]
-    for tensor in base.checkpoint.tensors where tensor.name.hasSuffix(".weight") {
-      let module = String(tensor.name.dropLast(7))
-      modules[Self.flat(module), default: []].append(module)
-    }
-    return modules
-  }
-
-  private static func flat(_ path: String) -> String { path.replacing(".", with: "_") }
-
-  /// Where checkpoints that hold a whole pipeline keep each part.
-  private static func prefixes(of component: String?) -> [String] {
-    switch component {
-    case "unet", "transformer": ["", "model.diffusion_model."]
-    case "text_encoder":
-      [
-        "", "cond_stage_model.transformer.", "conditioner.embedders.0.transformer.",
-        "text_encoders.clip_l.transformer.",
-      ]
-    case "text_encoder_2": ["", "text_encoders.clip_g.transformer."]
-    case "text_encoder_3": ["", "text_encoders.t5xxl.transformer."]
-    default: [""]
-    }
-  }
-
-  /// The best of a part's places: the one that leaves the fewest modules unfound.
-  private func match(
-    _ part: Part, _ modules: [String: [String]]
-  ) throws(PlanningError) -> Match {
-    var best: Match?
-    for prefix in hasFlatNames ? Self.prefixes(of: part.component) : [""] {
-      for root in part.isTextEncoder ? Root.allCases : [.same] {
-        let match = try match(part, modules, prefix, root)
-        if match.missing.count < best?.missing.count ?? .max { best = match }
-      }
-    }
-    return best!
-  }
-
-  private func match(
-    _ part: Part, _ modules: [String: [String]], _ prefix: String, _ root: Root
-  ) throws(PlanningError) -> Match {
-    var match = Match(fits: true)
-    func find(_ path: String) throws(PlanningError) -> String? {
-      if let found = match.paths[path] { return found }
-      var found: [String] = []
-      if let name = root.applied(to: path, separator: hasFlatNames ? "_" : ".") {
-        found =
-          hasFlatNames
-          ? (modules[Self.flat(prefix) + name] ?? []).filter { $0.hasPrefix(prefix) }
-          : base.tensor(name + ".weight") == nil ? [] : [name]
-      }
-      if found.count > 1 {
-        throw .ambiguous(
-          adapter: adapter.path, module: path, first: found[0], second: found[1])
-      }
-      match.paths[path] = found.first
-      if found.isEmpty { match.missing.append(path) }
-      return found.first
-    }
-    for index in part.modules {
-      let module = adapter.modules[index]
-      guard let path = try find(module.path) else { continue }
-      let product = LowRankProduct(module)
-      let shape = base.tensor(path + ".weight")!.shape
-      match.fits =
-        match.fits && shape.reduce(1, *) == product.rows * product.columns
-        && (shape.first == product.rows || shape.last == product.rows)
-    }
-    for index in part.families {
-      let family = adapter.families[index]
-      guard let path = try find(family.path) else { continue }
-      for update in family.updates {
-        let shape = base.tensor(path + "." + update.target.rawValue)?.shape ?? []
-        let weight = WeightShape(
-          rows: shape.first ?? 1, columns: shape.dropFirst().reduce(1, *),
-          kernel: Array(shape.dropFirst(2)))
-        match.fits = match.fits && update.fits(weight)
-      }
-    }
-    match.fits = match.fits && match.missing.isEmpty
-    return match
   }
 }
 

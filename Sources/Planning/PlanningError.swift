@@ -15,6 +15,8 @@ package enum PlanningError: Error, Equatable {
   case twoComponents(adapter: String, first: String, second: String, target: String)
   /// All that the adapter brings is for other parts of a pipeline.
   case otherComponents(adapter: String, components: [String], base: String)
+  /// A method that changes a weight as a whole, for a base that keeps it in parts.
+  case uncut(adapter: String, module: String, target: String)
   /// The library that wrote the adapter keeps this weight in another form than the base does.
   case convention(adapter: String, tensor: String, target: String, what: String)
   /// The order of the rows of a head is not known, or DoRA stands in its way.
@@ -77,6 +79,9 @@ package enum PlanningError: Error, Equatable {
     case .otherComponents(let adapter, let components, let base):
       "\(adapter): all it holds is for another checkpoint (\(components.joined(separator: ", "))) "
         + "and nothing for \(base); give that part's folder of the pipeline as --base"
+    case .uncut(let adapter, let module, let target):
+      "\(adapter): module \"\(module)\" changes its weight as a whole, of which the base keeps a "
+        + "part in \"\(target)\"; give a checkpoint with the names that it was trained with"
     case .convention(let adapter, let tensor, let target, let what):
       "\(adapter): tensor \"\(tensor)\" is kept \(what) by the library that wrote it, "
         + "so it cannot take the place of \"\(target)\" as it is; fuse it with that library"

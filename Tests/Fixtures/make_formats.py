@@ -371,6 +371,91 @@ def transformer(config):
     return make
 
 
+# ------------------------------------------------------------------------------------------- Flux and SD3 by their authors' own names
+
+
+def flux_layers(d=8):
+    """Linear layers (out, in) of a checkpoint of Black Forest Labs, and its norms."""
+    layers = {"img_in": (d, 4), "txt_in": (d, 6), "final_layer.linear": (4, d), "final_layer.adaLN_modulation.1": (2 * d, d)}
+    for name, width in (("time_in", 256), ("guidance_in", 256), ("vector_in", 5)):
+        layers |= {f"{name}.in_layer": (d, width), f"{name}.out_layer": (d, d)}
+    for side in ("img", "txt"):
+        block = f"double_blocks.0.{side}_"
+        layers |= {block + "mod.lin": (6 * d, d), block + "attn.qkv": (3 * d, d), block + "attn.proj": (d, d), block + "mlp.0": (4 * d, d), block + "mlp.2": (d, 4 * d)}
+    layers |= {"single_blocks.0.linear1": (7 * d, d), "single_blocks.0.linear2": (d, 5 * d), "single_blocks.0.modulation.lin": (3 * d, d)}
+    norms = [f"double_blocks.0.{side}_attn.norm.{which}_norm.scale" for side in ("img", "txt") for which in ("query", "key")]
+    norms += [f"single_blocks.0.norm.{which}_norm.scale" for which in ("query", "key")]
+    return layers, {name: torch.randn(d // 2) for name in norms}
+
+
+def sd3_layers(d=8):
+    """The same of Stability AI. The first block has two attentions, the last gives no context out."""
+    layers = {"context_embedder": (d, 6), "final_layer.linear": (16, d), "final_layer.adaLN_modulation.1": (2 * d, d)}
+    for name, width in (("t_embedder", 256), ("y_embedder", 5)):
+        layers |= {f"{name}.mlp.0": (d, width), f"{name}.mlp.2": (d, d)}
+    norms = {"pos_embed": torch.randn(1, 16, d), "x_embedder.proj.weight": torch.randn(d, 4, 2, 2), "x_embedder.proj.bias": torch.randn(d)}
+    for number in (0, 1):
+        for side in ("x_block", "context_block"):
+            block = f"joint_blocks.{number}.{side}."
+            is_end = number == 1 and side == "context_block"
+            layers |= {block + "attn.qkv": (3 * d, d), block + "adaLN_modulation.1": ((2 if is_end else 9 if (number, side) == (0, "x_block") else 6) * d, d)}
+            norms |= {f"{block}attn.ln_{which}.weight": torch.randn(d // 2) for which in "qk"}
+            if not is_end:
+                layers |= {block + "attn.proj": (d, d), block + "mlp.fc1": (4 * d, d), block + "mlp.fc2": (d, 4 * d)}
+    block = "joint_blocks.0.x_block.attn2."
+    layers |= {block + "qkv": (3 * d, d), block + "proj": (d, d)}
+    return layers, norms | {f"{block}ln_{which}.weight": torch.randn(d // 2) for which in "qk"}
+
+
+def sd3():
+    return diffusers.SD3Transformer2DModel(
+        sample_size=4, patch_size=2, in_channels=4, num_layers=2, attention_head_dim=4, num_attention_heads=2, joint_attention_dim=6,
+        caption_projection_dim=8, pooled_projection_dim=5, out_channels=4, pos_embed_max_size=4, dual_attention_layers=(0,), qk_norm="rms_norm")
+
+
+def narrowed(function):
+    """diffusers' conversion of a Flux checkpoint has the width of the real one, 3072, written in it: the same code with a width of 8."""
+    code = function.__code__
+    return type(function)(code.replace(co_consts=tuple(8 if value == 3072 else value for value in code.co_consts)), function.__globals__)
+
+
+CONVERSIONS = {flux: narrowed(convert_flux_transformer_checkpoint_to_diffusers), sd3: convert_sd3_transformer_checkpoint_to_diffusers}
+
+
+def original(model_of, layers_of, module_of=lycoris.kohya.LoConModule, *, keeps_names=False, leaves_out=(), **switches):
+    """An adapter under the authors' names; the base has diffusers', or theirs. Merged under theirs, then converted by diffusers."""
+    def make(folder, dtype):
+        layers, others = layers_of()
+        checkpoint = {name: tensor.to(dtype).float() for name, tensor in others.items()}
+        for name, shape in layers.items():
+            checkpoint |= {name + ".weight": (torch.randn(shape) * 0.1).to(dtype).float(), name + ".bias": (torch.randn(shape[0]) * 0.1).to(dtype).float()}
+        merged, state = dict(checkpoint), {}
+        for name, shape in layers.items():
+            if any(part in name for part in leaves_out):
+                continue
+            layer = torch.nn.Linear(shape[1], shape[0])
+            layer.weight.data, layer.bias.data = checkpoint[name + ".weight"].clone(), checkpoint[name + ".bias"].clone()
+            module = module_of("lora_unet_" + name.replace(".", "_"), layer, 1.0, 2, 3.0, **switches)
+            move([item for item in module.named_parameters() if item[1].requires_grad], 0.2)
+            state |= {f"{module.lora_name}.{leaf}": tensor.detach().clone() for leaf, tensor in module.state_dict().items()}
+            with torch.no_grad():
+                merged[name + ".weight"] = effective(module)[0]
+        (folder / "adapter").mkdir()
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, folder / "adapter" / "style.safetensors")
+
+        base = folder / "base" / "transformer"
+        if keeps_names:
+            base.mkdir(parents=True)
+            save_file({name: tensor.to(dtype).contiguous() for name, tensor in checkpoint.items()}, base / "flux.safetensors")
+        else:
+            model = model_of()
+            model.load_state_dict(CONVERSIONS[model_of](checkpoint))
+            model.to(dtype).save_pretrained(base)
+            merged = CONVERSIONS[model_of](merged)
+        write_like(base, merged, dtype, folder / "expected" / "transformer")
+    return make
+
+
 # -------------------------------------------------------------------------------------------------------------------------- torchtune
 
 TUNE = ["q_proj", "k_proj", "v_proj", "output_proj"]
@@ -415,6 +500,7 @@ def torchtune_case(*, dora=False, modules=TUNE, mlp=True, rank=4, alpha=6):
 
 MLX = f"mlx-lm {version('mlx-lm')} fuse, mlx {version('mlx')} (CPU)"
 LYCORIS = f"lycoris-lora {version('lycoris-lora')}, torch {torch.__version__}"
+CONVERTED = f"{LYCORIS}; converted by diffusers {diffusers.__version__}"
 DIFFUSERS = f"diffusers {diffusers.__version__} fuse_lora, peft {peft.__version__}, torch {torch.__version__}"
 TORCHTUNE = f"torchtune {version('torchtune')} get_merged_lora_ckpt and tune_to_hf, torch {torch.__version__}"
 
@@ -445,6 +531,12 @@ CASES = [
     Case("lycoris-boft-constraint", kohya("boft", dim=4, constraint=0.05), LYCORIS),
     Case("lycoris-ia3", kohya("ia3"), LYCORIS),
     Case("lycoris-glora", kohya("glora"), LYCORIS),
+
+    Case("kohya-flux", original(flux, flux_layers), CONVERTED, bfloat16),
+    Case("kohya-flux-original", original(flux, flux_layers, keeps_names=True), LYCORIS, bfloat16),
+    Case("kohya-sd3", original(sd3, sd3_layers), CONVERTED, bfloat16),
+    Case("lycoris-flux-lokr", original(
+        flux, flux_layers, lycoris.kohya.LokrModule, factor=2, weight_decompose=True, leaves_out=["final_layer.adaLN"]), CONVERTED, bfloat16),
 
     Case("diffusers-unet", pipeline(peft.LoraConfig(
         r=2, lora_alpha=4, target_modules=UNET_TARGETS, rank_pattern={"conv1": 3}, alpha_pattern={"to_q": 5})), DIFFUSERS, bfloat16),

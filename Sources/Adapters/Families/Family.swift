@@ -165,6 +165,20 @@ package struct WeightUpdate: Sendable {
     self.fits = fits
   }
 
+  /// Its share of some of the module's rows, for a weight that holds them alone. Only for rules
+  /// that go row by row.
+  package func rows(_ rows: Range<Int>, of count: Int) -> WeightUpdate {
+    var copy = self
+    copy.numbers["firstRow"] = Double(rows.lowerBound)
+    copy.numbers["rowsOf"] = Double(count)
+    let fits = self.fits
+    copy.fits = { shape in
+      shape.rows == rows.count
+        && fits(WeightShape(rows: count, columns: shape.columns, kernel: shape.kernel))
+    }
+    return copy
+  }
+
   /// All that it reads.
   package var tensorNames: [String] {
     operands.map(\.tensor.name) + (alpha.map { [$0.name] } ?? [])

@@ -187,19 +187,3 @@ struct MLXReader {
     }
   }
 }
-
-extension AdapterTensor {
-  /// One of the equal parts that a tensor's first dimension cuts it into.
-  func slice(_ index: Int, shape: [Int]) -> AdapterTensor {
-    var copy = self
-    copy.shape = shape
-    copy.offset += Int64(index * shape.reduce(1, *)) * Int64(dtype.byteCount)
-    return copy
-  }
-
-  /// Refuses what no update can read.
-  func check(path: String) throws(AdapterError) {
-    guard dtype.isMergeable else { throw .dtype(path: path, tensor: name, found: dtype) }
-    guard !shape.contains(0) else { throw .emptyTensor(path: path, tensor: name) }
-  }
-}

@@ -6,11 +6,16 @@
 struct PreparedRule: Sendable {
   private let mathematics: any WeightMathematics
   private let decomposition: Decomposition?
+  /// The weight's first row among the rule's, of which it may hold a part.
+  private let start: Int
 
-  /// Nil where the operands do not fit the weight.
-  init?(_ type: any WeightMathematics.Type, _ operands: RuleOperands) {
+  /// Nil where the operands do not fit the weight. The weight holds rows of the rule's `rowsOf`
+  /// from `firstRow` on, or all.
+  init?(_ type: any WeightMathematics.Type, _ operands: RuleOperands, weightRows: Int) {
     guard let ready = type.init(operands) else { return nil }
     mathematics = ready
+    start = operands.count("firstRow") ?? 0
+    guard start >= 0, weightRows <= operands.rows - start else { return nil }
     guard operands.has("magnitude") else {
       decomposition = nil
       return
@@ -20,8 +25,8 @@ struct PreparedRule: Sendable {
   }
 
   func apply(to band: inout Matrix, firstRow: Int) {
-    mathematics.apply(to: &band, firstRow: firstRow)
-    decomposition?.apply(to: &band, firstRow: firstRow)
+    mathematics.apply(to: &band, firstRow: start + firstRow)
+    decomposition?.apply(to: &band, firstRow: start + firstRow)
   }
 }
 
