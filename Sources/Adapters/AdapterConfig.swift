@@ -32,6 +32,8 @@ package struct AdapterConfig: Sendable {
   /// Class the adapter was trained on, where PEFT saved it.
   package let baseModelClass: String?
   package let peftVersion: String?
+  /// Name or path of the model that it was trained on, as PEFT saved it.
+  package let baseName: String?
   /// Columns of a packed expert factor B lie expert by expert instead of rank by rank.
   package let groupsExpertColumns: Bool
   /// What the config calls alpha.
@@ -98,6 +100,7 @@ extension AdapterConfig {
     layerReplication = try reader.ranges("layer_replication")
     taskType = try reader.text("task_type")
     peftVersion = try reader.text("peft_version")
+    baseName = json["base_model_name_or_path"]?.text
     baseModelClass = json["auto_mapping"]?["base_model_class"]?.text
     var saved = try reader.texts("modules_to_save")
     // PEFT adds these heads by itself for the three tasks that train one.
@@ -137,7 +140,7 @@ extension AdapterConfig {
     self.ensuresWeightTying = ensuresWeightTying
     (modulesToSave, targetParameters, tokenRows) = ([], [], [])
     layerReplication = []
-    (taskType, baseModelClass, peftVersion) = (nil, nil, nil)
+    (taskType, baseModelClass, peftVersion, baseName) = (nil, nil, nil, nil)
     groupsExpertColumns = false
     (rankPattern, alphaPattern) = ([], [])
     patternRule = .each

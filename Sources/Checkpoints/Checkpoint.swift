@@ -25,8 +25,14 @@ package struct Checkpoint: Sendable {
   package let manifest: JSON?
   /// The method that quantised the weights, as its config names it; nil for plain weights.
   package let quantization: String?
+  /// The weights that are stored in a form of their own, by tensors and config.
+  package let quantized: QuantizedWeights
   /// Files to be copied byte for byte: relative, sorted by bytes.
   package let sideFiles: [String]
+  /// The method that scaled columns of the weights by factors it does not keep; nil where none did.
+  package let hiddenScales: String?
+  /// Files that describe how the weights are quantised: copied only where they stay so.
+  package let quantizationFiles: [String]
 
   private let positions: [String: Int]
 
@@ -34,7 +40,7 @@ package struct Checkpoint: Sendable {
   package init(
     path: String, shards: [ShardHeader], shardNames: [String], config: JSON? = nil,
     configBytes: [UInt8]? = nil, manifest: JSON? = nil, quantization: String? = nil,
-    sideFiles: [String] = []
+    sideFiles: [String] = [], quantizationFiles: [String] = [], hiddenScales: String? = nil
   ) throws(CheckpointError) {
     invariant(shards.count == shardNames.count, "\(shards.count) shards, \(shardNames.count) names")
     let count = shards.reduce(0) { $0 + $1.tensors.count }
@@ -63,6 +69,15 @@ package struct Checkpoint: Sendable {
     self.manifest = manifest
     self.quantization = quantization
     self.sideFiles = sideFiles
+    self.quantizationFiles = quantizationFiles
+    self.hiddenScales = hiddenScales
+    quantized = QuantizedWeights(
+      StoredTensors(
+        try QuantizationConfig(method: quantization, config: config, folder: path), tensors,
+        metadata: shards.map(\.metadata)
+      ) { tensor in
+        Self.bytes(of: tensor, in: shards[tensor.shard].path)
+      })
     self.positions = positions
   }
 
@@ -75,17 +90,29 @@ package struct Checkpoint: Sendable {
     configBytes = other.configBytes
     manifest = other.manifest
     quantization = other.quantization
+    quantized = other.quantized
     sideFiles = other.sideFiles
+    hiddenScales = other.hiddenScales
+    quantizationFiles = other.quantizationFiles
     positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
   }
 
-  /// The same files seen as other tensors, whose names must differ.
+  /// The same files seen as other tensors, whose names must differ; for a base of plain weights.
   package func withTensors(_ tensors: [BaseTensor]) -> Checkpoint {
     Checkpoint(self, tensors: tensors)
   }
 
   /// The tensor of a name, nil where the base has none.
   package func tensor(_ name: String) -> BaseTensor? { positions[name].map { tensors[$0] } }
+
+  /// A small tensor's bytes; nil where they cannot be read.
+  private static func bytes(of tensor: BaseTensor, in path: String) -> [UInt8]? {
+    do throws(StorageError) {
+      return try File.open(path).read(count: Int(tensor.byteCount), at: tensor.fileOffset)
+    } catch {
+      return nil
+    }
+  }
 
   /// Opens a folder, a single `.safetensors` file, one index file of a folder, or the snapshot that
   /// `refs/main` names of a model in the Hugging Face cache (`org/name`).
@@ -142,12 +169,15 @@ package struct Checkpoint: Sendable {
       }
     }
     let config = try ConfigFile.read(Path.join(folder, "config.json"))
+    let method = try Quantization.method(config: config?.json, folder: folder)
     let checkpoint = try Checkpoint(
       path: folder, shards: shards, shardNames: weights.names, config: config?.json,
       configBytes: config?.bytes,
       manifest: try ConfigFile.read(Path.join(folder, "shardweld.json"))?.json,
-      quantization: try Quantization.method(config: config?.json, folder: folder),
-      sideFiles: takesSideFiles ? try SideFiles.list(folder) : [])
+      quantization: method,
+      sideFiles: takesSideFiles ? try SideFiles.list(folder) : [],
+      quantizationFiles: takesSideFiles ? try SideFiles.ofQuantization(folder) : [],
+      hiddenScales: try Quantization.hiddenScales(method, folder: folder))
     if let index = weights.index {
       for (tensor, file) in index.tensors where checkpoint.tensor(tensor) == nil {
         throw .missingTensor(tensor, file: file, index: index.path)

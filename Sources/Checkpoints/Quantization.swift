@@ -6,7 +6,7 @@
 import OrderedJSON
 import Storage
 
-enum Quantization {
+package enum Quantization {
   /// Files that only quantised bases have, with the method that is meant where they name none.
   static let files = [
     "quantize_config.json": "gptq", "quant_config.json": "awq",
@@ -44,4 +44,23 @@ enum Quantization {
     }
     return nil
   }
+
+  /// The method that scaled the weights' columns and undid it in the layers before, so that only an
+  /// adapter trained on these very weights fits: AWQ by the config, AWQ or SmoothQuant by the
+  /// recipe that llm-compressor leaves beside the weights.
+  static func hiddenScales(
+    _ method: String?, folder: String
+  ) throws(CheckpointError) -> String? {
+    if method?.lowercased().hasPrefix("awq") == true { return "AWQ" }
+    guard method != nil else { return nil }
+    let path = Path.join(folder, recipe)
+    let bytes = try checked { () throws(StorageError) -> [UInt8]? in
+      try FileStatus.of(path) == nil ? nil : try WholeFile.read(path, limit: 1 << 24)
+    }
+    let text = String(decoding: bytes ?? [], as: UTF8.self)
+    return ["AWQ", "SmoothQuant"].first { text.contains($0 + "Modifier") }
+  }
+
+  /// What llm-compressor did to the weights.
+  package static let recipe = "recipe.yaml"
 }

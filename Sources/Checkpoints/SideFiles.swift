@@ -12,6 +12,14 @@ enum SideFiles {
     return walk.files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Files beside the weights that describe how they are quantised, sorted by bytes.
+  static func ofQuantization(_ folder: String) throws(CheckpointError) -> [String] {
+    try checked { () throws(StorageError) in
+      try Folder.list(folder).filter { Quantization.files[$0] != nil }
+    }
+    .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
   /// Folders that sentence-transformers loads beside the model: their weights belong to no tensor
   /// of the base and stay.
   private static func modules(of folder: String) throws(CheckpointError) -> Set<String> {

@@ -13,10 +13,14 @@ extension TensorRecipe {
     guard shape.allSatisfy({ $0 >= 0 }), columns >= 0,
       columns == 0 ? elementCount == 0 : elementCount % columns == 0
     else { return .shape }
-    guard source.elementCount == elementCount else { return .source }
+    guard decoding != nil || source.elementCount == elementCount else { return .source }
     guard source.fits(inputs) else { return .file }
     if isCopy { return nil }
-    guard dtype.isMergeable, source.dtype.isMergeable else { return .dtype }
+    if let decoding {
+      guard decoding.operands.allSatisfy({ $0.tensor.fits(inputs) }) else { return .file }
+      guard DecodedSource(self, decoding) != nil else { return .decoding }
+    }
+    guard dtype.isMergeable, sourceDType.isMergeable else { return .dtype }
     for update in updates {
       guard update.window.rows.lowerBound >= 0, update.window.rows.upperBound <= rows,
         update.window.columns.lowerBound >= 0, update.window.columns.upperBound <= columns

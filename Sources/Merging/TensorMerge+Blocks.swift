@@ -13,11 +13,15 @@ import Storage
 extension TensorMerge {
   /// Reads a tile's base bytes into the workbench and makes its output bytes there.
   func makeTile(_ tile: Window, _ bench: Workbench) throws(MergingError) {
-    let first = tile.rows.lowerBound * recipe.columns + tile.columns.lowerBound
     let bytes = unsafe sourceBytes(of: tile, bench)
-    try unsafe context.inputs.read(
-      recipe.source.file, into: bytes,
-      at: recipe.source.offset + Int64(first) * Int64(sourceByteCount))
+    if let decoded {
+      unsafe try decoded.read(tile, context, bench, to: bytes)
+    } else {
+      let first = tile.rows.lowerBound * recipe.columns + tile.columns.lowerBound
+      try unsafe context.inputs.read(
+        recipe.source.file, into: bytes,
+        at: recipe.source.offset + Int64(first) * Int64(sourceByteCount))
+    }
     let output = unsafe outputBytes(of: tile, bench)
     let width = tile.columns.count
     startMeasuring(tile, bench)
@@ -54,6 +58,10 @@ extension TensorMerge {
     let runs = width == recipe.columns ? 1 : block.rows.count
     let runByteCount = block.elementCount / runs * size
     let all = unsafe sourceBytes(of: block, bench)
+    if let decoded {
+      unsafe try decoded.read(block, context, bench, to: all)
+      return unsafe BlockSource(start: UnsafeRawPointer(all.baseAddress!), stride: width)
+    }
     for run in 0..<runs {
       let first = (block.rows.lowerBound + run) * recipe.columns + block.columns.lowerBound
       let bytes = unsafe UnsafeMutableRawBufferPointer(
@@ -72,7 +80,7 @@ extension TensorMerge {
     let count = block.elementCount / runs
     for run in 0..<runs {
       unsafe context.kernels.widen(
-        recipe.source.dtype.element, source.start + run * source.stride * sourceByteCount,
+        recipe.sourceDType.element, source.start + run * source.stride * sourceByteCount,
         to: target.bytes.baseAddress! + run * count * precision.byteCount, precision, count: count)
     }
   }

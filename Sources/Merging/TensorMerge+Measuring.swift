@@ -53,7 +53,7 @@ extension TensorMerge {
       unsafe context.kernels.measure(
         precision,
         MeasuredRow(
-          base: source.start + place * sourceByteCount, recipe.source.dtype.element,
+          base: source.start + place * sourceByteCount, recipe.sourceDType.element,
           value: value + row * count * precision.byteCount,
           written: written + place * outputByteCount, recipe.dtype.element, count: count),
         totals: bench.totals + run * MeasuredRuns.totals, &bench.counts)

@@ -22,6 +22,8 @@ final class TensorMerge {
   private(set) var spans: [(tiles: Range<Int>, held: [Int])] = []
   private(set) var blockRows = 1
   private(set) var blockColumns = 1
+  /// The source, where it is a quantised weight.
+  let decoded: DecodedSource?
   /// DoRA's factors that were found by a pass of their own, by update.
   var norms: [Int: DoraFactors] = [:]
   /// Rules of other families than LoRA, ready, by update.
@@ -31,7 +33,8 @@ final class TensorMerge {
     self.context = context
     self.recipe = recipe
     self.panels = panels
-    let precision: Precision = recipe.source.dtype == .f64 ? .double : .single
+    decoded = recipe.decoding.flatMap { DecodedSource(recipe, $0) }
+    let precision: Precision = recipe.sourceDType == .f64 ? .double : .single
     self.precision = precision
     let together = recipe.elementsTogether
     budget =
@@ -39,7 +42,7 @@ final class TensorMerge {
       ? context.budget
       : context.budget.holding(
         elementCount: together,
-        elementByteCount: max(recipe.source.dtype.byteCount, recipe.dtype.byteCount),
+        elementByteCount: max(recipe.sourceDType.byteCount, recipe.dtype.byteCount),
         numberByteCount: precision.byteCount)
     grid = TileGrid(rows: 0, columns: 0, elementCount: 1, panelWidth: 1)
     cut()
@@ -47,7 +50,7 @@ final class TensorMerge {
 
   // MARK: Sizes
 
-  var sourceByteCount: Int { recipe.source.dtype.byteCount }
+  var sourceByteCount: Int { recipe.sourceDType.byteCount }
   var outputByteCount: Int { recipe.dtype.byteCount }
 
   /// Numbers that fit a block.

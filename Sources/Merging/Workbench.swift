@@ -61,6 +61,10 @@ final class Workbench {
     return buffer
   }
 
+  /// Values of a piece of a quantised weight, and the same as it is stored.
+  lazy var decoded = [Float](repeating: 0, count: DecodedSource.pieceElementCount)
+  lazy var turned = [Float](repeating: 0, count: DecodedSource.pieceElementCount)
+
   /// Packed rows of left factors, several updates' at once; see `leftSlots`.
   private(set) lazy var left = Buffer(byteCount: budget.leftByteCount)
   /// A packed piece of a right factor.

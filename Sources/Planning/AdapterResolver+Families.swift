@@ -44,6 +44,9 @@ extension AdapterResolver {
         WeightRule.Operand(role: role, tensor: self.bytes(tensor), shape: tensor.shape)
       }
       if let weight, let tensor = self.base.tensor(weight) {
+        guard self.base.checkpoint.quantized[weight] == nil else {
+          throw .readsQuantized(adapter: self.adapter.path, target: weight)
+        }
         operands.append(
           WeightRule.Operand(
             role: self.base.isTransposedLinear(module) ? "transposedWeight" : "weight",

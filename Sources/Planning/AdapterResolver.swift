@@ -223,7 +223,7 @@ struct AdapterResolver {
     let parts = module.split(separator: ".")
     for length in [4, 3, 2, 1] where parts.count >= length {
       let tail = "." + parts.suffix(length).joined(separator: ".") + ".weight"
-      let found = base.checkpoint.tensors.lazy.map(\.name).filter { ("." + $0).hasSuffix(tail) }
+      let found = base.names.lazy.filter { ("." + $0).hasSuffix(tail) }
       let names = Array(found.prefix(3))
       if !names.isEmpty { return names }
     }

@@ -14,7 +14,51 @@ struct BaseModel {
     architecture = checkpoint.config?["architectures"]?.elements?.first?.text
   }
 
-  func tensor(_ name: String) -> BaseTensor? { checkpoint.tensor(name) }
+  /// A tensor as a plain base would have it: of a quantised weight, its shape and the type that its
+  /// values come in. Tensors that only serve such a weight are none.
+  func tensor(_ name: String) -> BaseTensor? {
+    if let weight = checkpoint.quantized[name] { return plain(weight) }
+    guard let tensor = checkpoint.tensor(name), checkpoint.quantized.owner(of: name) == nil else {
+      return nil
+    }
+    return tensor
+  }
+
+  /// Its place is that of the stored tensor which a plain one would stand for.
+  func plain(_ weight: QuantizedWeight) -> BaseTensor {
+    var tensor = weight.main
+    (tensor.name, tensor.dtype, tensor.shape) = (weight.name, weight.dtype, weight.shape)
+    return tensor
+  }
+
+  /// How a tensor's output begins.
+  func draft(of name: String) -> TensorDraft? {
+    guard let tensor = tensor(name) else { return nil }
+    var source = bytes(tensor)
+    let weight = checkpoint.quantized[name]
+    if let weight { source = bytes(weight.main) }
+    var draft = TensorDraft(
+      name: name, dtype: tensor.dtype, shape: tensor.shape, source: source)
+    draft.decoding = weight.map(decoding)
+    return draft
+  }
+
+  private func decoding(_ weight: QuantizedWeight) -> Decoding {
+    Decoding(
+      form: weight.form, title: weight.title, dtype: weight.dtype,
+      operands: weight.operands.map {
+        Decoding.Operand(role: $0.role, tensor: bytes($0.tensor), shape: $0.tensor.shape)
+      }, numbers: weight.numbers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
+      isTransposed: weight.isTransposed)
+  }
+
+  /// Names that a plain base would have.
+  var names: some Sequence<String> {
+    checkpoint.tensors.lazy.compactMap { tensor -> String? in
+      guard let weight = checkpoint.quantized.owner(of: tensor.name) else { return tensor.name }
+      return weight.main.name == tensor.name ? weight.name : nil
+    }
+  }
 
   /// The name of a module's parameter, under the base's own container for experts where it differs
   /// from the runtime's (`mlp` at runtime is `block_sparse_moe` on disk for Mixtral's kin).
@@ -39,10 +83,7 @@ struct BaseModel {
 
   /// True where a module of this name is transformers' `Conv1D`, which stores (in, out).
   func isTransposedLinear(_ module: String) -> Bool {
-    let transposing = ["gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp", "ctrl"]
-    guard let modelType, transposing.contains(modelType) else { return false }
-    let leaf = module.split(separator: ".").last ?? ""
-    return ["c_attn", "c_proj", "c_fc", "q_attn"].contains(leaf)
+    TransposedLinear.isOne(module, modelType: modelType)
   }
 
   /// How the names of its weight files begin: diffusers has its own name for them.

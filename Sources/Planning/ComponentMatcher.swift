@@ -1,6 +1,6 @@
 // Finds the base's weights for the modules of one part of a pipeline. Names may have lost their
-// dots (kohya's), may be those of the model's authors where the base has diffusers' (Flux, SD3), and
-// a text encoder's may or may not begin with `text_model`.
+// dots (kohya's), may be those of the model's authors where the base has diffusers' (Flux, SD3),
+// and a text encoder's may or may not begin with `text_model`.
 import Adapters
 import Checkpoints
 import Safetensors

@@ -49,14 +49,30 @@ struct DraftTable {
   }
 
   /// One recipe per output tensor, places still to be given.
-  func recipes(_ output: MergeOptions.OutputDType) -> [TensorRecipe] {
+  func recipes(
+    _ output: MergeOptions.OutputDType, _ dequantized: Dequantized
+  ) -> [TensorRecipe] {
     var recipes: [TensorRecipe] = []
     recipes.reserveCapacity(base.checkpoint.tensors.count + added.count)
     for tensor in base.checkpoint.tensors {
-      recipes.append(recipe(drafts[tensor.name] ?? draft(of: tensor), output))
+      if let weight = base.checkpoint.quantized.owner(of: tensor.name) {
+        if !dequantized.has(weight.name) {
+          // Its tensors stay what they are together, whatever type others are given.
+          recipes.append(recipe(stored(tensor), .keep))
+        } else if weight.main.name == tensor.name, let plain = base.draft(of: weight.name) {
+          recipes.append(recipe(drafts[weight.name] ?? plain, output))
+        }
+      } else if !(dequantized.isAll && base.checkpoint.quantized.spare.contains(tensor.name)) {
+        recipes.append(recipe(drafts[tensor.name] ?? stored(tensor), output))
+      }
     }
     for name in added { recipes.append(recipe(drafts[name]!, output)) }
     return recipes
+  }
+
+  /// Quantised weights that an adapter changes or replaces, in the base's order.
+  var touchedQuantized: [QuantizedWeight] {
+    base.checkpoint.quantized.weights.filter { drafts[$0.name] != nil }
   }
 
   private mutating func apply(
@@ -67,15 +83,15 @@ struct DraftTable {
   }
 
   private mutating func begin(_ name: String, _ new: TensorDraft?) throws(PlanningError) {
-    if let tensor = base.tensor(name) {
-      drafts[name] = draft(of: tensor)
+    if let draft = base.draft(of: name) {
+      drafts[name] = draft
     } else if let new {
       drafts[name] = new
       added.append(name)
     }
   }
 
-  private func draft(of tensor: BaseTensor) -> TensorDraft {
+  private func stored(_ tensor: BaseTensor) -> TensorDraft {
     TensorDraft(
       name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, source: base.bytes(tensor))
   }
@@ -94,6 +110,6 @@ struct DraftTable {
     }
     return TensorRecipe(
       name: draft.name, dtype: dtype, shape: draft.shape, columns: max(1, draft.columns), offset: 0,
-      source: draft.source, updates: draft.updates)
+      source: draft.source, decoding: draft.decoding, updates: draft.updates)
   }
 }

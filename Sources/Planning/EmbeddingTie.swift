@@ -47,9 +47,9 @@ struct EmbeddingTie: Equatable {
 
   /// How the head's draft begins where the base stores only the embedding.
   func newHead(_ name: String, _ base: BaseModel) -> TensorDraft? {
-    guard name == head, !headExists, let table = base.tensor(embedding) else { return nil }
-    return TensorDraft(
-      name: head, dtype: table.dtype, shape: table.shape, source: base.bytes(table))
+    guard name == head, !headExists, var draft = base.draft(of: embedding) else { return nil }
+    draft.name = head
+    return draft
   }
 
   /// True where steps act on one side alone.

@@ -26,6 +26,9 @@ struct LayerReplication: Equatable {
     func refusal(_ problem: String) -> PlanningError {
       .replication(adapter: first.path, problem: problem)
     }
+    guard checkpoint.quantized.isEmpty else {
+      throw refusal("the base is quantised, and its layers are copied as plain weights alone")
+    }
     let ranges = first.config.layerReplication
     if let other = adapters.first(where: { $0.config.layerReplication != ranges }) {
       throw refusal("\(other.path) was trained on other layers; merge them one by one")

@@ -56,6 +56,7 @@ package struct MergeOptions: Equatable, Sendable {
   package enum Layout: String, Sendable, CaseIterable { case layers, source }
   package enum OutputDType: String, Sendable, CaseIterable { case keep, bf16, f16, f32 }
   package enum NonFinite: String, Sendable, CaseIterable { case refuse, keep }
+  package enum Dequantize: String, Sendable, CaseIterable { case auto, all, touched }
 
   package var layout: Layout = .layers
   /// Bytes of tensor data; nil is `auto`.
@@ -64,6 +65,9 @@ package struct MergeOptions: Equatable, Sendable {
   /// `xxh3` or `sha256`: the digest of whole shards in the manifest.
   package var digest: String = "xxh3"
   package var nonFinite: NonFinite = .refuse
+  /// Which quantised weights of the base become plain. `auto` is all where an update touches one,
+  /// none otherwise; a plan holds what came of it.
+  package var dequantize: Dequantize = .auto
   package var combination = Combination()
   package var selection = ModuleSelection()
 
@@ -108,10 +112,10 @@ package struct MergePlan: Equatable, Sendable {
 package struct ConfigChange: Equatable, Sendable {
   /// Keys from the top, e.g. `["text_config", "tie_word_embeddings"]`.
   package var path: [String]
-  /// JSON text, e.g. `false`.
-  package var value: String
+  /// JSON text, e.g. `false`; nil where the member goes.
+  package var value: String?
 
-  package init(path: [String], value: String) {
+  package init(path: [String], value: String?) {
     self.path = path
     self.value = value
   }

@@ -146,6 +146,7 @@ extension PlanCodec {
         let algorithm: DigestAlgorithm = try reader.choice(key)
         options.digest = algorithm.rawValue
       case "nonFinite": options.nonFinite = try reader.choice(key)
+      case "dequantize": options.dequantize = try reader.choice(key)
       case "combine":
         try reader.object { key, reader throws(PlanError) in
           switch key {
@@ -234,8 +235,8 @@ extension PlanCodec {
   private static func readChange(_ reader: inout JSONReader) throws(PlanError) -> ConfigChange {
     let change = try reader.tree()
     guard let parts = change.elements, parts.count == 2, let path = parts[0].elements,
-      let value = parts[1].text
+      parts[1].text != nil || parts[1] == .null
     else { throw .invalid(member: "configChanges", found: change.compact) }
-    return ConfigChange(path: path.compactMap(\.text), value: value)
+    return ConfigChange(path: path.compactMap(\.text), value: parts[1].text)
   }
 }

@@ -17,6 +17,7 @@ extension PlanCodec {
       case "columns": recipe.columns = try reader.count(key)
       case "offset": recipe.offset = try reader.size(key)
       case "source": recipe.source = try readTensor(&reader, key)
+      case "decoding": recipe.decoding = try readDecoding(&reader)
       case "updates":
         recipe.updates = try reader.list { r throws(PlanError) in try readUpdate(&r) }
       default: throw .unknown(member: key)
@@ -28,6 +29,32 @@ extension PlanCodec {
       throw .invalid(member: "shape", found: "\(recipe.shape)")
     }
     return recipe
+  }
+
+  private static func readDecoding(_ reader: inout JSONReader) throws(PlanError) -> Decoding {
+    var decoding = Decoding(
+      form: "", title: "", dtype: .bf16, operands: [], numbers: [], isTransposed: false)
+    var missing = RequiredMembers(["form", "title", "dtype", "operands", "numbers", "transposed"])
+    try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
+      switch key {
+      case "form": decoding.form = try reader.text()
+      case "title": decoding.title = try reader.text()
+      case "dtype": decoding.dtype = try reader.choice(key)
+      case "operands":
+        decoding.operands = try readOperands(&reader).map {
+          Decoding.Operand(role: $0.role, tensor: $0.tensor, shape: $0.shape)
+        }
+      case "numbers":
+        try reader.object { key, r throws(PlanError) in
+          decoding.numbers.append((key, try r.double(key)))
+        }
+      case "transposed": decoding.isTransposed = try reader.flag(key)
+      default: throw .unknown(member: key)
+      }
+    }
+    try missing.check()
+    return decoding
   }
 
   /// How many elements a shape has; refuses what no file could hold.
@@ -235,6 +262,10 @@ extension TensorRecipe {
   /// Gives each input its number in another list: `places[file]`.
   mutating func renumber(_ places: [Int]) {
     source.file = places[source.file]
+    for index in (decoding?.operands ?? []).indices {
+      let file = decoding!.operands[index].tensor.file
+      decoding!.operands[index].tensor.file = places[file]
+    }
     for index in updates.indices { updates[index].rule.renumber(places) }
   }
 }

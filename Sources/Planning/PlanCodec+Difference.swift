@@ -25,6 +25,7 @@ extension PlanCodec {
       ("--dtype", old.dtype.rawValue, new.dtype.rawValue),
       ("--digest", old.digest, new.digest),
       ("--nonfinite", old.nonFinite.rawValue, new.nonFinite.rawValue),
+      ("--dequantize", old.dequantize.rawValue, new.dequantize.rawValue),
       ("--combine", old.combination.method.rawValue, new.combination.method.rawValue),
       ("--density", "\(old.combination.density)", "\(new.combination.density)"),
       ("--combine-rank", "\(old.combination.rank)", "\(new.combination.rank)"),

@@ -15,12 +15,35 @@ extension PlanCodec {
       writer.member("columns", recipe.columns)
       writer.member("offset", recipe.offset)
       write("source", recipe.source, files, to: &writer)
+      if let decoding = recipe.decoding { write(decoding, files, to: &writer) }
       if !recipe.updates.isEmpty {
         writer.key("updates")
         writer.array { writer in
           for update in recipe.updates { write(update, files, to: &writer) }
         }
       }
+    }
+  }
+
+  private static func write(
+    _ decoding: Decoding, _ files: [Int: Int], to writer: inout JSONWriter
+  ) {
+    writer.key("decoding")
+    writer.object { writer in
+      writer.member("form", decoding.form)
+      writer.member("title", decoding.title)
+      writer.member("dtype", decoding.dtype.rawValue)
+      writer.key("operands")
+      writer.object { writer in
+        for operand in decoding.operands {
+          write(operand.role, operand.tensor, files, to: &writer, shape: operand.shape)
+        }
+      }
+      writer.key("numbers")
+      writer.object { writer in
+        for (key, value) in decoding.numbers { writer.member(key, number(value)) }
+      }
+      writer.member("transposed", .bool(decoding.isTransposed))
     }
   }
 
@@ -137,8 +160,11 @@ extension PlanCodec {
 }
 
 extension TensorRecipe {
-  /// The inputs it reads, as `file` counts them: the source, then each update's in order.
-  var files: [Int] { [source.file] + updates.flatMap(\.rule.files) }
+  /// The inputs it reads, as `file` counts them: the source's, then each update's in order.
+  var files: [Int] {
+    [source.file] + (decoding?.operands.map(\.tensor.file) ?? [])
+      + updates.flatMap(\.rule.files)
+  }
 }
 
 extension Rule {

@@ -19,9 +19,11 @@
 //   ]}
 //
 // The options end in `scale`, `only` and `except`, lists of texts, where such rules are given.
-// `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype, row stride, column
-// stride]; a role is an adapter's index or -1 for the base. Doubles are the shortest text that
-// reads back to the same bits.
+// A quantised weight's recipe has `"decoding":{"form":"nibbles","title":…,"dtype":"BF16",
+// "operands":{"codes":[file,offset,dtype,elements,extents…],…},"numbers":{…},"transposed":false}`
+// behind its source. `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
+// row stride, column stride]; a role is an adapter's index or -1 for the base. Doubles are the
+// shortest text that reads back to the same bits.
 package import OrderedJSON
 package import Storage
 
@@ -76,7 +78,7 @@ package enum PlanCodec {
       writer.value(
         .array(
           plan.configChanges.map {
-            .array([.array($0.path.map(JSON.string)), .string($0.value)])
+            .array([.array($0.path.map(JSON.string)), $0.value.map(JSON.string) ?? .null])
           }))
     }
     member("setAside") { $0.value(.array(plan.setAside.map(JSON.string))) }
@@ -138,6 +140,9 @@ package enum PlanCodec {
       writer.member("dtype", options.dtype.rawValue)
       writer.member("digest", options.digest)
       writer.member("nonFinite", options.nonFinite.rawValue)
+      if options.dequantize != .auto {
+        writer.member("dequantize", options.dequantize.rawValue)
+      }
       writer.key("combine")
       writer.object { writer in
         writer.member("method", options.combination.method.rawValue)

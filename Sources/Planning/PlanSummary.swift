@@ -15,6 +15,8 @@ package struct PlanSummary: Equatable, Sendable {
   /// Bytes that will be written: all shards with their headers.
   package var writtenByteCount: Int64
   package var largestJobByteCount: Int64
+  /// How many weights of each quantised format become plain.
+  package var forms: [String: Int] = [:]
 
   package init(_ plan: MergePlan) {
     jobCount = plan.jobs.count
@@ -25,7 +27,8 @@ package struct PlanSummary: Equatable, Sendable {
       largestJobByteCount = max(largestJobByteCount, job.byteCount)
       for recipe in job.recipes {
         tensorCount += 1
-        readByteCount += recipe.source.byteCount
+        readByteCount += recipe.sourceByteCount
+        if let decoding = recipe.decoding { forms[decoding.title, default: 0] += 1 }
         let isFromAdapter = plan.inputs[recipe.source.file].role != .base
         if !recipe.updates.isEmpty || isFromAdapter {
           changedCount += 1

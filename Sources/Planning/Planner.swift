@@ -11,7 +11,7 @@ package enum Planner {
   package static func plan(
     _ given: Checkpoint, adapters: [(adapter: Adapter, strength: Double)], options: MergeOptions
   ) throws(PlanningError) -> MergePlan {
-    if let method = given.quantization { throw .quantized(path: given.path, method: method) }
+    if let fault = given.quantized.refusal { throw .quantized(path: given.path, fault) }
     let replication = try LayerReplication(adapters.map(\.adapter), given)
     let checkpoint = replication?.applied(to: given) ?? given
     let base = BaseModel(checkpoint)
@@ -42,7 +42,10 @@ package enum Planner {
     }
     let isUntied = try drafts.apply(steps, tie: tie)
     try drafts.combine(options.combination, adapters.map(\.adapter.path))
-    let recipes = drafts.recipes(options.dtype)
+    let dequantized = try Dequantized(drafts, base, options.dequantize, adapters.map(\.adapter))
+    var options = options
+    options.dequantize = dequantized.choice
+    let recipes = drafts.recipes(options.dtype, dequantized)
     checkConsumption(adapters.map(\.adapter), inputs, recipes, setAside)
     let jobs = try self.jobs(recipes, checkpoint, options)
     let config = ConfigPlanner(base, adapters.map(\.adapter.config), replication)
@@ -55,8 +58,9 @@ package enum Planner {
       },
       jobs: jobs,
       hasIndex: jobs.count > 1 || jobs[0].shardName != base.weightsName + ".safetensors",
-      configChanges: config.changes(drafts, isUntied: isUntied, tie: tie, options.dtype),
-      setAside: setAside, warnings: config.warnings(drafts))
+      configChanges: config.changes(drafts, isUntied: isUntied, tie: tie, options.dtype)
+        + dequantized.configChanges(options.dtype),
+      setAside: setAside, warnings: config.warnings(drafts) + dequantized.warnings)
   }
 
   private static func inputs(_ checkpoint: Checkpoint, _ adapters: [Adapter]) -> [InputFile] {
@@ -87,10 +91,15 @@ package enum Planner {
       var members = Array(repeating: [Int](), count: checkpoint.shards.count)
       for (index, recipe) in recipes.enumerated() {
         // A tensor the base lacks goes into its last shard.
-        let shard = checkpoint.tensor(recipe.name)?.shard ?? checkpoint.shards.count - 1
-        members[shard].append(index)
+        let stored =
+          checkpoint.tensor(recipe.name) ?? checkpoint.quantized[recipe.name]?.main
+        members[stored?.shard ?? checkpoint.shards.count - 1].append(index)
       }
-      groups = zip(checkpoint.shardNames, members).map { (Optional($0), $1) }
+      // A shard of nothing but scales has nothing left once they are used.
+      groups = zip(checkpoint.shardNames, members).enumerated().compactMap { shard, group in
+        group.1.isEmpty && !checkpoint.shards[shard].tensors.isEmpty
+          ? nil : (Optional(group.0), group.1)
+      }
     }
     let count = groups.count
     let name = BaseModel(checkpoint).weightsName

@@ -1,4 +1,5 @@
 // Why a merge cannot be planned: nothing has been written and no weight has been read yet.
+package import Checkpoints
 package import Safetensors
 
 package enum PlanningError: Error, Equatable {
@@ -32,7 +33,14 @@ package enum PlanningError: Error, Equatable {
   case missingBias(adapter: String, module: String, wanted: String)
   /// An update aims at a dtype that nothing can be added to.
   case dtype(target: String, found: DType)
-  case quantized(path: String, method: String)
+  /// A quantised base that cannot be read.
+  case quantized(path: String, QuantizedFault)
+  /// An AWQ or SmoothQuant base whose hidden scales the adapter was not trained with.
+  case hiddenScales(adapter: String, method: String, base: String, trainedOn: String)
+  /// A rule reads a whole weight that is stored quantised.
+  case readsQuantized(adapter: String, target: String)
+  /// `--dequantize touched` where loaders of the format take all modules for quantised.
+  case noSkipList(method: String)
   /// A second adapter replaces what an earlier one wrote, or two write the same rows.
   case conflict(target: String, first: String, second: String, what: String)
   case doraNotAlone(target: String, adapter: String)
@@ -110,9 +118,16 @@ package enum PlanningError: Error, Equatable {
     case .dtype(let target, let found):
       "\"\(target)\" is \(found.rawValue) in the base; updates can be added to F64, F32, F16 and "
         + "BF16 only"
-    case .quantized(let path, let method):
-      "\(path) is quantised (\(method)); this version merges into plain 16- and 32-bit weights: "
-        + "use the unquantised base"
+    case .quantized(let path, let fault): "\(path): \(fault.sentence)"
+    case .hiddenScales(let adapter, let method, let base, let trainedOn):
+      "\(adapter) was trained on \(trainedOn), but the base is \(base), whose weights \(method) "
+        + "has scaled by factors that it does not keep; merge into \(trainedOn) instead"
+    case .readsQuantized(let adapter, let target):
+      "\(adapter) brings an update that reads the whole of \"\(target)\", which is quantised in "
+        + "the base; dequantise the base first"
+    case .noSkipList(let method):
+      "loaders of \(method) have no list of modules that are not quantised, so --dequantize "
+        + "touched would not load; use --dequantize all"
     case .conflict(let target, let first, let second, let what):
       "\(first) and \(second) both bring \(what) for \"\(target)\"; merge them one after the "
         + "other, or leave one out"

@@ -11,6 +11,8 @@ struct TensorDraft {
   var shape: [Int]
   var columns: Int
   var source: TensorBytes
+  /// How the source gives values, where it is a quantised weight's.
+  var decoding: Decoding?
   var updates: [Update] = []
   /// How strongly each of them counts; already a part of its rule.
   var strengths: [Double] = []
@@ -56,6 +58,7 @@ struct TensorDraft {
     try note(adapter)
     replacedBy = adapter
     source = bytes
+    decoding = nil
     shape = tensor.shape
     columns = shape.count < 2 ? 1 : shape[shape.count - 1]
   }

@@ -29,11 +29,12 @@ extension TensorRecipe {
     if case .adapter(let index) = inputs[source.file].role {
       parts.append("from adapter \(index + 1)")
     }
+    if let decoding { parts.append("dequantised from \(decoding.title)") }
     for update in updates {
       let text = "\(update.rule.words) (\(update.origin))"
       if parts.last != text { parts.append(text) }
     }
-    if dtype != source.dtype { parts.append("\(source.dtype.rawValue) to \(dtype.rawValue)") }
+    if dtype != sourceDType { parts.append("\(sourceDType.rawValue) to \(dtype.rawValue)") }
     return parts.joined(separator: "; ")
   }
 }

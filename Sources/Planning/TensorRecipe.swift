@@ -135,12 +135,14 @@ package struct TensorRecipe: Equatable, Sendable {
   package var offset: Int64
   /// What it starts from. An added tensor starts from the adapter's own.
   package var source: TensorBytes
-  /// Done in order. None and an unchanged dtype: the bytes are copied, never decoded.
+  /// How the source, with other stored tensors, gives values; nil where it holds them.
+  package var decoding: Decoding?
+  /// Done in order. None, no decoding and an unchanged dtype: the bytes are copied.
   package var updates: [Update]
 
   package init(
     name: String, dtype: DType, shape: [Int], columns: Int, offset: Int64, source: TensorBytes,
-    updates: [Update]
+    decoding: Decoding? = nil, updates: [Update]
   ) {
     self.name = name
     self.dtype = dtype
@@ -148,14 +150,19 @@ package struct TensorRecipe: Equatable, Sendable {
     self.columns = columns
     self.offset = offset
     self.source = source
+    self.decoding = decoding
     self.updates = updates
   }
 
+  /// Type of the values it starts from.
+  package var sourceDType: DType { decoding?.dtype ?? source.dtype }
+  /// Stored bytes it starts from.
+  package var sourceByteCount: Int64 { decoding?.byteCount ?? source.byteCount }
   package var elementCount: Int { shape.reduce(1, *) }
   package var rows: Int { columns == 0 ? 0 : elementCount / columns }
   package var byteCount: Int64 { Int64(elementCount) * Int64(dtype.bitCount) / 8 }
   /// True where the output's bytes are the source's bytes.
-  package var isCopy: Bool { updates.isEmpty && dtype == source.dtype }
+  package var isCopy: Bool { updates.isEmpty && decoding == nil && dtype == source.dtype }
 }
 
 /// One output shard: the unit of work, of commit and of retry.

@@ -1,7 +1,7 @@
 package import OrderedJSON
 package import Planning
 
-/// Sets members of a config.json and leaves the rest as it was.
+/// Sets or removes members of a config.json and leaves the rest as it was.
 package enum ConfigEdit {
   /// Why a config cannot be changed.
   package enum Fault: Error, Equatable, ConvertibleFromJSONError {
@@ -21,14 +21,25 @@ package enum ConfigEdit {
     let before = try parse(config)
     var after = before
     for change in changes {
-      after = try set(
-        change.path[...], to: try parse(Array(change.value.utf8)), in: after, above: "")
+      guard let value = change.value else {
+        after = removing(change.path[...], from: after)
+        continue
+      }
+      after = try set(change.path[...], to: try parse(Array(value.utf8)), in: after, above: "")
     }
     return after == before ? config : Array(after.indented.utf8)
   }
 
   private static func parse(_ bytes: [UInt8]) throws(Fault) -> JSON {
     do { return try JSON(parsing: bytes) } catch { throw Fault(error) }
+  }
+
+  /// The config without a member; as it was where there is none.
+  private static func removing(_ path: ArraySlice<String>, from json: JSON) -> JSON {
+    guard let key = path.first, let inner = json[key] else { return json }
+    var json = json
+    json[key] = path.count == 1 ? nil : removing(path.dropFirst(), from: inner)
+    return json
   }
 
   private static func set(

@@ -146,6 +146,7 @@ extension Manifest {
       case "shape": tensor.shape = try reader.list { r throws(PlanError) in try r.count(key) }
       case "digest": tensor.digest = try reader.digest(key)
       case "source": tensor.sourceDigest = try reader.digest(key)
+      case "dequantizedFrom": tensor.dequantizedFrom = try reader.text()
       case "updates":
         tensor.updates = try reader.list { r throws(PlanError) in try readOrigin(&r) }
       case "statistics": tensor.statistics = try UpdateStatistics.read(from: &reader)

@@ -86,6 +86,7 @@ extension Manifest {
       writer.array { writer in for extent in tensor.shape { writer.integer(extent) } }
       writer.member("digest", tensor.digest)
       writer.member("source", tensor.sourceDigest)
+      if let format = tensor.dequantizedFrom { writer.member("dequantizedFrom", format) }
       guard !tensor.updates.isEmpty else { return }
       writer.key("updates")
       writer.array { writer in

@@ -49,8 +49,11 @@ package struct Manifest: Equatable, Sendable {
     package var dtype: DType
     package var shape: [Int]
     package var digest: String
-    /// Of the bytes it was made from.
+    /// Of the bytes it was made from; of a quantised weight, of its values in the type that its
+    /// library gives.
     package var sourceDigest: String
+    /// The quantised format that it was dequantised from; nil for a plain one.
+    package var dequantizedFrom: String?
     /// In the order they were added; none for a copy.
     package var updates: [Origin]
     /// What the updates did; nil for a copy, and in manifests of versions that did not measure.
@@ -93,7 +96,7 @@ package struct Manifest: Equatable, Sendable {
         tensors: zip(job.recipes, commit.tensors).map { recipe, digests in
           Tensor(
             name: recipe.name, dtype: recipe.dtype, shape: recipe.shape, digest: digests.output,
-            sourceDigest: digests.source,
+            sourceDigest: digests.source, dequantizedFrom: recipe.decoding?.title,
             updates: recipe.stories(plan.inputs).map { Origin(adapter: $0.adapter, text: $0.text) },
             statistics: digests.update)
         })

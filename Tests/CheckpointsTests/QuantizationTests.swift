@@ -44,7 +44,8 @@ struct QuantizationTests {
     ("quantization_config.json", "{}", "unknown"),
   ]) func `a file beside the config names one`(file: String, text: String, name: String) throws {
     #expect(try method("{}", beside: (file, text)) == name)
-    #expect(try Checkpoint.open(scratch.path).sideFiles.isEmpty)
+    let checkpoint = try Checkpoint.open(scratch.path)
+    #expect(checkpoint.sideFiles.isEmpty && checkpoint.quantizationFiles == [file])
   }
 
   @Test func `the config goes before the files beside it`() throws {

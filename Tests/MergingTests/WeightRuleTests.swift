@@ -29,6 +29,7 @@ import Testing
     "truncate": [], "withoutColumns": [],
     "subspace": [("p", [48, 3]), ("r", [3, 40])],
     "network": [("a", [3, 48]), ("b", [48, 3]), ("encoder0", [3, 3]), ("decoder0", [3, 3])],
+    "pooledProduct": [("left", [48, 3]), ("right", [3, 10])],
     "tuckerPair": [("up", [48, 3]), ("down", [3, 10]), ("mid", [3, 3, 2, 2])],
     "channelMix": [("a1", [40, 3]), ("a2", [3, 40]), ("left", [48, 2]), ("right", [2, 40])],
     "rotaryProduct": [("left", [48, 3]), ("right", [3, 40]), ("magnitude", [48])],
@@ -44,7 +45,8 @@ import Testing
     "circulant": ["size": 8], "turn": ["share": 1, "group": 16], "blockPairs": ["scale": 0.5],
     "truncate": ["drops": 5], "withoutColumns": ["rank": 3, "scale": 1],
     "subspace": ["scale": 0.5, "qr": 1], "network": ["depth": 1, "act": 3, "scale": 0.1],
-    "tuckerPair": ["scale": 0.5], "channelMix": ["scale": 0.5],
+    "pooledProduct": ["scale": 0.5, "size": 4], "tuckerPair": ["scale": 0.5],
+    "channelMix": ["scale": 0.5],
     "rotaryProduct": ["scale": 0.5, "head": 8], "outputRotation": ["size": 8, "limit": 3],
     "outputButterfly": ["size": 8, "limit": 3, "clamps": 1],
   ]

@@ -88,3 +88,19 @@ func `copies that cannot be made are refused`(
       == "adapter1: layer_replication cannot be followed: adapter2 was trained on other layers; merge them one by one"
   )
 }
+
+@Test func `quantised layers are not copied`() throws {
+  let model = try TinyModel(
+    stack()
+      + [
+        ("model.layers.0.k_proj.weight", .i8, [6, 4]), ("model.layers.0.k_proj.SCB", .f32, [6]),
+      ],
+    config:
+      #"{"model_type": "llama", "quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": true}}"#
+  )
+  try model.add(pairs([0]), ranges)
+  #expect(
+    model.refusal()
+      == "adapter1: layer_replication cannot be followed: the base is quantised, and its layers are copied as plain weights alone"
+  )
+}

@@ -235,7 +235,7 @@ func `half a pair is refused`(has: String, lacks: String, shape: [Int]) throws {
   try quantized.add(TinyModel.pair(q, out: 6, in: 4))
   #expect(
     quantized.refusal()
-      == "base is quantised (gptq); this version merges into plain 16- and 32-bit weights: use the unquantised base"
+      == "base: the base's config says that its weights are quantised (gptq), but none of its tensors is; remove the quantisation from its config, or fetch the checkpoint again"
   )
 }
 

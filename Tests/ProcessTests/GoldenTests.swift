@@ -10,8 +10,8 @@ struct GoldenTests {
 
   @Test func `the table holds every folder of the fixtures`() throws {
     let folders = try FileManager.default.contentsOfDirectory(atPath: GoldenCase.root)
-    #expect(GoldenCase.all.map(\.name) == folders.sorted())
-    #expect(folders.count == 46)
+    #expect((GoldenCase.all + GoldenCase.quantized).map(\.name).sorted() == folders.sorted())
+    #expect(folders.count == 56)
     let families = try FileManager.default.contentsOfDirectory(
       atPath: GoldenCase.fixtures + "/families")
     #expect(GoldenCase.families.map(\.name) == families.sorted())
@@ -20,7 +20,8 @@ struct GoldenTests {
     #expect(Set(GoldenCase.formats.map(\.name)) == Set(formats))
   }
 
-  @Test(arguments: GoldenCase.all + GoldenCase.families + GoldenCase.formats)
+  @Test(
+    arguments: GoldenCase.all + GoldenCase.families + GoldenCase.formats + GoldenCase.quantized)
   func `every tensor is what the adapter's own library makes of it`(_ golden: GoldenCase) throws {
     let output = scratch("merged")
     try golden.merge(to: output)
@@ -44,7 +45,7 @@ struct GoldenTests {
     #expect(changedCount > 0, "the case would pass with a copy of the base")
   }
 
-  @Test(arguments: GoldenCase.all)
+  @Test(arguments: GoldenCase.all + GoldenCase.quantized)
   func `one process, one worker, two and four write the same bytes`(_ golden: GoldenCase) throws {
     let total = try GoldenFolder(golden.base).files.values.reduce(0) { $0 + $1.count }
     let quarter = "\(total / 4)"

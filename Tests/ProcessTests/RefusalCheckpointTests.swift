@@ -148,14 +148,16 @@ struct RefusalCheckpointTests {
     (#"{"quantization": {"group_size": 64, "bits": 4}}"#, "mlx"),
     (#"{"compression_config": {"format": "pack-quantized"}}"#, "compressed-tensors"),
   ])
-  func `a quantised base is refused`(_ config: String, _ method: String) throws {
+  func `a base that only its config calls quantised is refused`(_ config: String, _ method: String)
+    throws
+  {
     try scratch.write("base/config.json", config)
-    try bench.expectRefusal(naming: [scratch("base"), "quantised (\(method))"])
+    try bench.expectRefusal(naming: [scratch("base"), "quantised (\(method)), but none"])
   }
 
   @Test func `a base with a quantiser's own file is refused`() throws {
     try scratch.write("base/quantize_config.json", #"{"bits": 4}"#)
-    try bench.expectRefusal(naming: [scratch("base"), "quantised (gptq)"])
+    try bench.expectRefusal(naming: [scratch("base"), "quantised (gptq), but none"])
   }
 
   @Test func `a side file that is a dead link is refused`() throws {

@@ -20,6 +20,7 @@ struct MergeFlags: CommandFlags, Equatable {
   var dtype = MergeOptions.OutputDType.keep
   var digest = DigestAlgorithm.xxh3
   var nonFinite = MergeOptions.NonFinite.refuse
+  var dequantize = MergeOptions.Dequantize.auto
 
   var combine = Combination.Method.sum
   var density = 1.0
@@ -59,6 +60,7 @@ struct MergeFlags: CommandFlags, Equatable {
     options.dtype = dtype
     options.digest = digest.rawValue
     options.nonFinite = nonFinite
+    options.dequantize = dequantize
     options.combination.method = combine
     options.combination.density = density
     options.combination.rank = combineRank
@@ -151,6 +153,10 @@ struct MergeFlags: CommandFlags, Equatable {
       .value(
         "--nonfinite", .choice(MergeOptions.NonFinite.self), \.nonFinite,
         "What to do where a merged weight is not finite and the base's was."),
+      .value(
+        "--dequantize", .choice(MergeOptions.Dequantize.self), \.dequantize,
+        "Which weights of a quantised base become plain ones of 16 bits: all, or those that an "
+          + "adapter touches; auto is all where one is touched, and none otherwise."),
     ])
 
   static let several = FlagGroup<MergeFlags>(

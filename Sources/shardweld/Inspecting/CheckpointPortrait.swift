@@ -32,6 +32,13 @@ struct CheckpointPortrait {
     (checkpoint.config?["architectures"]?.elements ?? []).compactMap(\.text)
   }
 
+  /// How many weights there are of each quantised format.
+  private var forms: [(title: String, count: Int)] {
+    var counts: [String: Int] = [:]
+    for weight in checkpoint.quantized.weights { counts[weight.title, default: 0] += 1 }
+    return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
   // MARK: Text
 
   var text: String {
@@ -53,6 +60,10 @@ struct CheckpointPortrait {
       facts.add("embeddings", tied ? "tied" : "not tied")
     }
     if let method = checkpoint.quantization { facts.add("quantised", method) }
+    for (title, count) in forms {
+      facts.add("quantised", "\(title), \(Amount.count(count, "weight"))")
+    }
+    if let fault = checkpoint.quantized.refusal { facts.add("quantised", fault.sentence) }
     if let manifest = checkpoint.manifest { Provenance(manifest).add(to: &facts) }
     return facts.text + "\n" + table.text()
   }
@@ -95,6 +106,10 @@ struct CheckpointPortrait {
       writer.member("architectures", .array(architectures.map { .string($0) }))
       writer.member("tiedEmbeddings", setting("tie_word_embeddings") ?? .null)
       writer.member("quantization", checkpoint.quantization.map { .string($0) } ?? .null)
+      writer.key("quantizedWeights")
+      writer.object { writer in
+        for (title, count) in forms { writer.member(title, count) }
+      }
       writer.member(
         "merge", checkpoint.manifest.map { Provenance($0).json } ?? .null)
       writer.key("groups")

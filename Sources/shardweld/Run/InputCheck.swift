@@ -12,6 +12,7 @@ struct InputCheck {
   private let flags: VerifyFlags
   private let manifest: Manifest
   private let preparation: Preparation
+  private let encoded: EncodedPlan
 
   /// Plans the merge again with the options that the manifest holds.
   init(_ flags: VerifyFlags, base: String, manifest: Manifest) throws(CommandError) {
@@ -25,6 +26,7 @@ struct InputCheck {
     // Rules for modules mean something to the adapters that were merged alone.
     if flags.adapters.count != manifest.adapters.count { options.selection = ModuleSelection() }
     preparation = try Preparation(merge, options: options)
+    encoded = PlanCodec.encode(preparation.plan)
   }
 
   /// How many tensors were merged again; throws at the first difference.
@@ -46,22 +48,36 @@ struct InputCheck {
         throw .different("\(input.path) is not the shard that was merged: its header differs")
       }
     }
-    var digests: [String: String] = [:]
-    for tensor in manifest.shards.lazy.flatMap(\.tensors) {
-      digests[tensor.name] = tensor.sourceDigest
-    }
-    for recipe in preparation.plan.jobs.lazy.flatMap(\.recipes) {
-      let input = preparation.plan.inputs[recipe.source.file]
-      // What an adapter replaces whole was never read from the base.
-      guard input.role == .base, let known = digests[recipe.name],
-        !replaced.contains(recipe.name)
-      else { continue }
-      let found = try digest(recipe.source, in: input.path)
-      guard found == known else {
-        throw .different(
-          "\(input.path): \"\(recipe.name)\" is not what was merged: "
-            + "\(known) expected, \(found) found")
+    var merged: [String: Manifest.Tensor] = [:]
+    for tensor in manifest.shards.lazy.flatMap(\.tensors) { merged[tensor.name] = tensor }
+    for job in preparation.plan.jobs {
+      for (index, recipe) in job.recipes.enumerated() {
+        let input = preparation.plan.inputs[recipe.source.file]
+        // What an adapter replaces whole was never read from the base. Without the adapters, a
+        // weight that was dequantised for one stays as it is.
+        guard input.role == .base, let known = merged[recipe.name],
+          !replaced.contains(recipe.name),
+          (known.dequantizedFrom == nil) == (recipe.decoding == nil)
+        else { continue }
+        let found =
+          recipe.decoding == nil
+          ? try digest(recipe.source, in: input.path) : try digest(ofRecipe: index, job.id)
+        guard found == known.sourceDigest else {
+          throw .different(
+            "\(input.path): \"\(recipe.name)\" is not what was merged: "
+              + "\(known.sourceDigest) expected, \(found) found")
+        }
       }
+    }
+  }
+
+  /// Of the values that a quantised weight has.
+  private func digest(ofRecipe index: Int, _ job: Int) throws(CommandError) -> String {
+    let slice = try reading("plan") { () throws(PlanError) in try encoded.slice(job) }
+    let merge = ShardMerge(
+      slice: slice, threads: flags.threads ?? 1, memoryByteCount: flags.memoryLimit)
+    return try wrap(CommandError.merging) { () throws(MergingError) in
+      try merge.digest(ofRecipe: index).source
     }
   }
 
@@ -113,7 +129,6 @@ struct InputCheck {
 
   /// Tensors are chosen by a digest of their names, so that the same share is the same tensors.
   private func recompute(_ percent: Double) throws(CommandError) -> Int {
-    let encoded = PlanCodec.encode(preparation.plan)
     var count = 0
     for job in preparation.plan.jobs {
       let chosen = job.recipes.indices.filter { index in

@@ -55,7 +55,7 @@ struct OpenJob {
     publication = Publication(
       folder: folder, output: output, plan: preparation.plan,
       checkpointConfig: checkpoint.configBytes,
-      sideFiles: checkpoint.sideFiles.map { (Path.join(checkpoint.path, $0), $0) },
+      sideFiles: preparation.sideFiles.map { (Path.join(checkpoint.path, $0), $0) },
       adapterFiles: try preparation.adapterFiles(), baseManifest: try preparation.baseManifest(),
       tool: "shardweld \(Version.current)", epoch: ledger.epoch)
     self.preparation = preparation

@@ -30,6 +30,9 @@ struct PlanText {
     text += "tensors   \(summary.tensorCount): \(summary.changedCount) changed, "
     if summary.convertedCount > 0 { text += "\(summary.convertedCount) converted, " }
     text += "\(summary.copiedCount) copied\n"
+    for (title, count) in summary.forms.sorted(by: { $0.key < $1.key }) {
+      text += "weights   \(count) dequantised from \(title)\n"
+    }
     text +=
       "jobs      \(summary.jobCount), the largest \(Amount.bytes(summary.largestJobByteCount))\n"
     text += "read      \(Amount.bytes(summary.readByteCount))\n"
@@ -38,7 +41,8 @@ struct PlanText {
     if let freeByteCount { text += ", \(Amount.bytes(freeByteCount)) free" }
     text += "\nmemory    at most \(Amount.bytes(peakByteCount)) per worker\n"
     for change in plan.configChanges {
-      text += "config    \(change.path.joined(separator: ".")) = \(change.value)\n"
+      let path = change.path.joined(separator: ".")
+      text += "config    \(path)" + (change.value.map { " = \($0)" } ?? " removed") + "\n"
     }
     for line in unused { text += "unused    \(line)\n" }
     for warning in plan.warnings { text += "warning   \(warning)\n" }
@@ -116,6 +120,12 @@ struct PlanText {
       writer.member("changed", summary.changedCount)
       writer.member("converted", summary.convertedCount)
       writer.member("copied", summary.copiedCount)
+      writer.key("dequantized")
+      writer.object { writer in
+        for (title, count) in summary.forms.sorted(by: { $0.key < $1.key }) {
+          writer.member(title, count)
+        }
+      }
       writer.member("bytesRead", summary.readByteCount)
       writer.member("bytesWritten", summary.writtenByteCount)
       writer.member("diskNeeded", preparation.diskByteCount)

@@ -88,6 +88,16 @@ struct Preparation {
     }
   }
 
+  /// Files that are copied, relative to the base: what describes a quantisation only where the
+  /// weights stay quantised.
+  var sideFiles: [String] {
+    guard plan.options.dequantize == .all else {
+      let all = checkpoint.sideFiles + checkpoint.quantizationFiles
+      return all.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+    return checkpoint.sideFiles.filter { $0 != Quantization.recipe }
+  }
+
   // MARK: The output's place
 
   /// Refuses an output that exists, or lies where it would harm an input.

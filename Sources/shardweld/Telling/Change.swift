@@ -8,7 +8,7 @@ enum Change: String, Sendable {
   case changed
   /// An adapter's own tensor stands in its place, or is new.
   case taken
-  /// Decoded for another dtype alone.
+  /// Decoded for another dtype alone, or out of a quantised form.
   case converted
   case copied
 }
@@ -26,7 +26,7 @@ extension Manifest.Tensor {
   /// What became of it; a conversion leaves no trace but the digests.
   var change: Change {
     if let first = updates.first { return updates.count == 1 && first.isWhole ? .taken : .changed }
-    return digest == sourceDigest ? .copied : .converted
+    return digest == sourceDigest && dequantizedFrom == nil ? .copied : .converted
   }
 }
 

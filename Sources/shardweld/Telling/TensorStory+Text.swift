@@ -35,6 +35,7 @@ extension TensorStory {
     if let dtype = source.dtype, let shape = source.shape {
       facts.add("source", "\(dtype.rawValue), \(Shape.text(shape))")
     }
+    if let format = source.format { facts.add("source", "dequantised from \(format)") }
     facts.add("source", source.digest ?? "no digest yet")
   }
 
@@ -79,6 +80,7 @@ extension TensorStory {
         writer.member("bytes", .optional(source.range.map { $0.upperBound - $0.lowerBound }))
         writer.member("dtype", .optional(source.dtype?.rawValue))
         writer.member("shape", source.shape.map(Shape.json) ?? .null)
+        writer.member("dequantizedFrom", .optional(source.format))
         writer.member("digest", .optional(source.digest))
       }
       writer.key("updates")

@@ -17,6 +17,8 @@ struct TensorStory {
     var range: Range<Int64>?
     var dtype: DType?
     var shape: [Int]?
+    /// The quantised format that it is stored in, if any.
+    var format: String?
     /// nil until the tensor is committed.
     var digest: String?
   }
@@ -67,6 +69,7 @@ struct TensorStory {
       dtype: recipe.source.dtype,
       shape: recipe.source.elementCount == recipe.elementCount
         ? recipe.shape : [recipe.source.elementCount],
+      format: recipe.decoding?.title,
       digest: digests?.source)
     steps = Self.steps(recipe, plan)
     self.job = id
@@ -85,7 +88,7 @@ struct TensorStory {
     (dtype, shape) = (tensor.dtype, tensor.shape)
     change = tensor.change
     var updates = tensor.updates.filter { $0.adapter < manifest.adapters.count }[...]
-    var source = Source(digest: tensor.sourceDigest)
+    var source = Source(format: tensor.dequantizedFrom, digest: tensor.sourceDigest)
     if let first = updates.first, first.isWhole {
       source.adapter = AdapterStory(manifest.adapters[first.adapter])
       updates = updates.dropFirst()

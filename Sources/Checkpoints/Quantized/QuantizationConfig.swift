@@ -1,0 +1,76 @@
+// What a base's configs say of how it is quantised. Tensors decide what a weight is; a config gives
+// only what they do not hold: bits, group sizes, the convention of zero points, blocks.
+//
+//   {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, …}}
+import OrderedJSON
+import Safetensors
+import Storage
+
+/// The quantisation part of a config.
+struct QuantizationConfig {
+  /// As `Quantization.method` names it, in lower case; nil where nothing says that the base is
+  /// quantised.
+  var method: String?
+  /// The object with the method's parameters; empty where there is none.
+  var section = JSON.object([])
+  /// The whole config.json.
+  var config: JSON?
+
+  init(method: String?, config: JSON?, folder: String) throws(CheckpointError) {
+    self.method = method?.lowercased()
+    self.config = config
+    if let config, let section = Self.section(of: config) {
+      self.section = section
+      return
+    }
+    for name in Quantization.files.keys.sorted() {
+      guard let (file, _) = try ConfigFile.read(Path.join(folder, name)) else { continue }
+      section = Self.section(of: file) ?? file
+      return
+    }
+  }
+
+  init() {}
+
+  private static func section(of config: JSON) -> JSON? {
+    for key in ["quantization_config", "compression_config", "quantization"] {
+      if let section = config[key], section.members != nil, section.isOn { return section }
+    }
+    for member in config.members ?? [] where member.value.members != nil {
+      if let section = section(of: member.value) { return section }
+    }
+    return nil
+  }
+
+  func int(_ keys: String...) -> Int? { keys.lazy.compactMap { section[$0]?.int }.first }
+  func text(_ keys: String...) -> String? { keys.lazy.compactMap { section[$0]?.text }.first }
+  func flag(_ key: String) -> Bool? { section[key]?.bool }
+
+  /// The type that the config gives the model's weights, where it is one of 16 bits.
+  var modelDType: DType? {
+    let places = [config] + ["text_config", "llm_config", "language_config"].map { config?[$0] }
+    for place in places {
+      for key in ["dtype", "torch_dtype"] {
+        guard let dtype = DType(torch: place?[key]?.text ?? "") else { continue }
+        return dtype.bitCount == 16 ? dtype : nil
+      }
+    }
+    return nil
+  }
+
+  /// Type of a weight whose library computes in F32 and leaves the result to the model's type.
+  var resultDType: DType { modelDType ?? .bf16 }
+}
+
+extension DType {
+  /// A floating-point type by torch's name for it, with or without the module.
+  package init?(torch name: String) {
+    switch name.split(separator: ".").last {
+    case "bfloat16": self = .bf16
+    case "float16", "half": self = .f16
+    case "float32", "float": self = .f32
+    case "float64", "double": self = .f64
+    default: return nil
+    }
+  }
+}

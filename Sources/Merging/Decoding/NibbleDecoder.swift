@@ -1,0 +1,108 @@
+// bitsandbytes in four bits: value = codebook[code] × absmax of the code's block. Codes and blocks
+// run through the rows' ends; of two codes in a byte the even one is above.
+//
+// An absmax in eight bits is itself map[code] × the largest of its own block, rounded, plus an
+// offset, rounded again. Source: bitsandbytes `functional.py` (dequantize_4bit), `csrc/kernels.cu`.
+import Planning
+import Safetensors
+
+struct NibbleDecoder: Decoder {
+  private let columns: Int
+  private let codes: TensorBytes
+  private let absmax: TensorBytes
+  private let block: Int
+  private let book: [Float]
+  private let nested: Nested?
+
+  private struct Nested {
+    var absmax: TensorBytes
+    var map: TensorBytes
+    var block: Int
+    var offset: Float
+  }
+
+  init?(_ stored: StoredWeight) {
+    let count = stored.elementCount
+    guard stored.matrices == 1, let block = stored.int("block"), block % 2 == 0,
+      let codes = stored.operands["codes"]?.tensor, codes.byteCount == Int64((count + 1) / 2)
+    else { return nil }
+    let blocks = (count + block - 1) / block
+    guard let absmax = stored.operand("absmax", [.f32, .u8], count: blocks) else { return nil }
+    columns = stored.columns
+    self.codes = codes
+    self.absmax = absmax
+    self.block = block
+    book = stored.flag("isFloat") ? Self.fp4 : Self.nf4
+    guard absmax.dtype == .u8 else {
+      nested = nil
+      return
+    }
+    guard let size = stored.int("nestedBlock"), let offset = stored.number("nestedOffset"),
+      let most = stored.operand("nestedAbsmax", [.f32], count: (blocks + size - 1) / size),
+      let map = stored.operand("nestedMap", [.f32], count: 256)
+    else { return nil }
+    nested = Nested(absmax: most, map: map, block: size, offset: Float(offset))
+  }
+
+  func decode(
+    _ window: Window, _ reader: OperandReader, to values: inout [Float]
+  ) throws(MergingError) {
+    let isWhole = window.columns.count == columns
+    var place = 0
+    for row in isWhole ? 0..<1 : window.rows {
+      let first = (isWhole ? window.rows.lowerBound : row) * columns + window.columns.lowerBound
+      let count = isWhole ? window.elementCount : window.columns.count
+      try decode(first..<(first + count), reader, to: &values, from: place)
+      place += count
+    }
+  }
+
+  /// A run of the flattened weight.
+  private func decode(
+    _ range: Range<Int>, _ reader: OperandReader, to values: inout [Float], from place: Int
+  ) throws(MergingError) {
+    let firstByte = range.lowerBound / 2
+    let bytes = try reader.bytes(codes, firstByte..<(range.upperBound + 1) / 2)
+    let firstBlock = range.lowerBound / block
+    let scales = try scales(firstBlock..<(range.upperBound - 1) / block + 1, reader)
+    var element = range.lowerBound
+    while element < range.upperBound {
+      let index = element / block
+      let end = min(range.upperBound, (index + 1) * block)
+      let scale = scales[index - firstBlock]
+      let scaled = book.map { $0 * scale }
+      for e in element..<end {
+        let byte = bytes[e / 2 - firstByte]
+        values[place + e - range.lowerBound] = scaled[Int(e & 1 == 0 ? byte >> 4 : byte & 15)]
+      }
+      element = end
+    }
+  }
+
+  private func scales(
+    _ range: Range<Int>, _ reader: OperandReader
+  ) throws(MergingError) -> [Float] {
+    guard let nested else { return try reader.numbers(absmax, range) }
+    let codes = try reader.bytes(absmax, range)
+    let map = try reader.numbers(nested.map, 0..<256)
+    let first = range.lowerBound / nested.block
+    let most = try reader.numbers(
+      nested.absmax, first..<(range.upperBound - 1) / nested.block + 1)
+    return zip(range, codes).map { index, code in
+      let product = map[Int(code)] * most[index / nested.block - first]
+      return product + nested.offset
+    }
+  }
+
+  /// As the kernels have them, whatever map lies in the file.
+  private static let nf4: [Float] = [
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
+    -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
+    0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
+    0.7229568362236023, 1.0,
+  ]
+  private static let fp4: [Float] = {
+    let magnitudes: [Float] = [0, 0.0625, 8, 12, 4, 6, 2, 3].map { $0 / 12 }
+    return magnitudes + magnitudes.map { -$0 }
+  }()
+}

@@ -1,0 +1,90 @@
+// Codes of eight bits, small floats or whole numbers: value = (code − zero) × scale of the code's
+// block. With a scale of 16 bits the arithmetic is in its type, so the product is rounded to it.
+// Sources: DeepSeek-V3 `fp8_cast_bf16.py`, transformers `finegrained_fp8.py`, `fbgemm_fp8.py`,
+// compressed-tensors `forward_helpers.py`.
+import Planning
+import Safetensors
+
+struct ScaledCodesDecoder: Decoder {
+  private let rows: Int
+  private let columns: Int
+  private let blockRows: Int
+  private let blockColumns: Int
+  private let codes: TensorBytes
+  private let scale: TensorBytes
+  private let zeros: TensorBytes?
+  private let table: [Float]
+
+  private var across: Int { (columns + blockColumns - 1) / blockColumns }
+  private var down: Int { (rows + blockRows - 1) / blockRows }
+
+  init?(_ stored: StoredWeight) {
+    let types: [DType] = [.i8, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ]
+    guard let blockRows = stored.int("blockRows"), let blockColumns = stored.int("blockColumns"),
+      let codes = stored.operand("codes", types, count: stored.elementCount),
+      let table = SmallFloat.table(of: codes.dtype)
+    else { return nil }
+    (rows, columns) = (stored.rows, stored.columns)
+    (self.blockRows, self.blockColumns) = (blockRows, blockColumns)
+    self.codes = codes
+    self.table = table
+    let blocks =
+      stored.matrices * ((rows + blockRows - 1) / blockRows)
+      * ((columns + blockColumns - 1) / blockColumns)
+    guard
+      let scale = stored.operand("scale", DType.scales + [.f8E8M0, .u8], count: blocks)
+    else { return nil }
+    self.scale = scale
+    zeros = stored.operand("zeros", types, count: blocks)
+    if stored.operands["zeros"] != nil, zeros == nil { return nil }
+  }
+
+  func decode(
+    _ window: Window, _ reader: OperandReader, to values: inout [Float]
+  ) throws(MergingError) {
+    let bytes = try reader.rows(codes, window.rows, bytes: window.columns, stride: columns)
+    let width = window.columns.count
+    let blocks =
+      window.columns.lowerBound / blockColumns..<(window.columns.upperBound - 1) / blockColumns + 1
+    var known = -1
+    var scales: [Float] = []
+    var offsets: [Float] = []
+    for (index, row) in window.rows.enumerated() {
+      let line = row / rows * down + row % rows / blockRows
+      if line != known {
+        scales = try reader.numbers(scale, line..<(line + 1), blocks, width: across)
+        if let zeros {
+          offsets = try reader.numbers(zeros, line..<(line + 1), blocks, width: across)
+        }
+        known = line
+      }
+      for block in blocks {
+        let columns = (block * blockColumns..<(block + 1) * blockColumns).clamped(
+          to: window.columns)
+        let place = index * width - window.columns.lowerBound
+        let at = block - blocks.lowerBound
+        let offset = zeros == nil ? 0 : offsets[at]
+        scaleRun(
+          bytes, (place + columns.lowerBound)..<(place + columns.upperBound), scales[at], offset,
+          to: &values)
+      }
+    }
+  }
+
+  private func scaleRun(
+    _ bytes: [UInt8], _ run: Range<Int>, _ scale: Float, _ offset: Float,
+    to values: inout [Float]
+  ) {
+    let dtype = self.scale.dtype
+    if zeros == nil {
+      for place in run { values[place] = table[Int(bytes[place])] * scale }
+    } else {
+      for place in run {
+        values[place] = dtype.rounded(table[Int(bytes[place])] - offset) * scale
+      }
+    }
+    if dtype == .bf16 || dtype == .f16 {
+      for place in run { values[place] = dtype.rounded(values[place]) }
+    }
+  }
+}
