@@ -33,6 +33,8 @@ package struct AdapterModule: Equatable, Sendable {
   package var component: String?
   /// The weight's rows that it is for; nil where it is for all.
   package var rows: Range<Int>?
+  /// How many rows the weight has, where the adapter tells.
+  package var rowCount: Int?
 
   /// All that it reads.
   package var tensorNames: [String] {
@@ -101,6 +103,7 @@ extension Adapter {
     case .kohya: return try KohyaReader(folder).adapter()
     case .diffusers: return try DiffusersReader(folder).adapter()
     case .torchtune: return try TorchtuneReader(folder).adapter()
+    case .tinker: return try TinkerReader(folder).adapter()
     }
   }
 

@@ -12,6 +12,8 @@ package enum AdapterError: Error, Equatable {
   case badMember(path: String, key: String, expected: String)
   /// No adapter_config.json in the folder nor one level down.
   case noConfig(path: String)
+  /// A kind of file that is known and not read.
+  case foreign(path: String, writer: String, instead: String)
   /// No config, and tensors that no format without one has.
   case unknownFormat(path: String, tensor: String)
   /// A format that keeps rank and alpha in a config, without it.
@@ -49,12 +51,14 @@ package enum AdapterError: Error, Equatable {
     case .noConfig(let path):
       "\(path) holds no adapter_config.json, nor does a folder in it; "
         + "name the folder that PEFT's save_pretrained wrote"
+    case .foreign(let path, let writer, let instead):
+      "\(path) is an adapter of \(writer), whose files are not read; \(instead)"
     case .unknownFormat(let path, let tensor):
       "\(path) has no adapter_config.json beside it, and tensor \"\(tensor)\" is of no kind of "
         + "adapter that is known without one; name an adapter's file or folder"
     case .noScale(let path):
-      "\(path) says nothing of alpha; put the adapter_config.json that torchtune wrote (with r and "
-        + "lora_alpha) beside it"
+      "\(path) says nothing of alpha; put the adapter_config.json that was written with it (with "
+        + "r and lora_alpha) beside it"
     case .several(let path, let names):
       "\(path) holds several adapters (\(names.joined(separator: ", "))); name one of them"
     case .noWeights(let path, let found):

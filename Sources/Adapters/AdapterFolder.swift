@@ -49,7 +49,10 @@ package struct AdapterFolder: Sendable {
   /// An adapter that was named by its file. PEFT's files are nothing without their folder.
   private static func file(_ path: String) throws(AdapterError) -> AdapterFolder {
     let (folder, name) = (Path.parent(path), Path.name(path))
-    guard name.hasSuffix(".safetensors") else { throw .noWeights(path: folder, found: [name]) }
+    guard name.hasSuffix(".safetensors") else {
+      if let foreign = ForeignFiles(files: [name]) { throw foreign.refusal(of: path) }
+      throw .noWeights(path: folder, found: [name])
+    }
     if name.hasPrefix("adapter_model"), try locate(folder) == folder { return try open(folder) }
     return try read(path, folder, [name])
   }
@@ -78,6 +81,7 @@ package struct AdapterFolder: Sendable {
   /// The one weight file of a folder that has no config. A model's folder is no adapter's.
   private static func looseFile(in path: String) throws(AdapterError) -> String {
     let names = try storage { () throws(StorageError) in try Folder.list(path) }
+    if let foreign = ForeignFiles(files: names) { throw foreign.refusal(of: path) }
     if names.contains("pytorch_lora_weights.safetensors") {
       return path + "/pytorch_lora_weights.safetensors"
     }

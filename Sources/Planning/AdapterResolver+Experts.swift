@@ -214,8 +214,10 @@ extension AdapterResolver {
       let misfit = PlanningError.shape(
         adapter: self.adapter.path, tensor: module.a.name, target: name, expected: draft.shape,
         found: "A is \(module.a.shape) and B is \(module.b.shape), for expert \(expert)")
-      guard draft.shape.count == 3, expert < draft.shape[0], module.magnitude == nil,
-        self.base.modelType != "gpt_oss" || part == .down
+      guard self.base.modelType != "gpt_oss" || part == .down else {
+        throw .interleaved(adapter: self.adapter.path, tensor: module.a.name, target: name)
+      }
+      guard draft.shape.count == 3, expert < draft.shape[0], module.magnitude == nil
       else { throw misfit }
       let (d1, d2) = (draft.shape[1], draft.shape[2])
       let own: LowRankProduct

@@ -100,7 +100,7 @@ extension AdapterResolver {
     }
     if let rows = module.rows {
       guard shape.count == 2, shape[1] == product.columns, rows.count == product.rows,
-        rows.upperBound <= shape[0]
+        rows.upperBound <= shape[0], shape[0] == module.rowCount ?? shape[0]
       else { throw misfit(module, draft, product) }
       return (product, .row)
     }

@@ -163,7 +163,10 @@ extension AdapterModule {
     var copy = self
     copy.path = target.path
     copy.rows = target.rows
-    if let outputs = target.outputs { copy.b = b.rows(outputs.rows) }
+    if let outputs = target.outputs {
+      copy.b = b.rows(outputs.rows)
+      if copy.rows != nil { copy.rowCount = outputs.count }
+    }
     return copy
   }
 }

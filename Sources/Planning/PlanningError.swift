@@ -16,6 +16,8 @@ package enum PlanningError: Error, Equatable {
   case twoComponents(adapter: String, first: String, second: String, target: String)
   /// All that the adapter brings is for other parts of a pipeline.
   case otherComponents(adapter: String, components: [String], base: String)
+  /// One expert's gate or up where the base's columns of both alternate.
+  case interleaved(adapter: String, tensor: String, target: String)
   /// A method that changes a weight as a whole, for a base that keeps it in parts.
   case uncut(adapter: String, module: String, target: String)
   /// The library that wrote the adapter keeps this weight in another form than the base does.
@@ -87,6 +89,9 @@ package enum PlanningError: Error, Equatable {
     case .otherComponents(let adapter, let components, let base):
       "\(adapter): all it holds is for another checkpoint (\(components.joined(separator: ", "))) "
         + "and nothing for \(base); give that part's folder of the pipeline as --base"
+    case .interleaved(let adapter, let tensor, let target):
+      "\(adapter): tensor \"\(tensor)\" is for one half of \"\(target)\", whose gate and up "
+        + "columns alternate, which is not merged; merge it with the library that trained it"
     case .uncut(let adapter, let module, let target):
       "\(adapter): module \"\(module)\" changes its weight as a whole, of which the base keeps a "
         + "part in \"\(target)\"; give a checkpoint with the names that it was trained with"

@@ -63,7 +63,7 @@ struct TorchtuneReaderTests {
     try scratch.write("alone.safetensors", pair)
     #expect(
       refusal("alone.safetensors")
-        == "alone.safetensors says nothing of alpha; put the adapter_config.json that torchtune wrote (with r and lora_alpha) beside it"
+        == "alone.safetensors says nothing of alpha; put the adapter_config.json that was written with it (with r and lora_alpha) beside it"
     )
   }
 }

@@ -4,7 +4,8 @@
 usage: make_formats.py OUT [NAME…]        all cases, or those named
 
 Writes OUT/NAME/ with base/, adapter/, expected/ and case.json, as make_families.py does. Written with mlx-lm 0.32.2 (mlx 0.32.4 on a
-CPU), lycoris-lora 4.1.3, diffusers 0.42.1 and torchtune 0.6.1 (torchao 0.17.0), beside torch 2.13.0, transformers 5.23.0 and peft 0.21.2.
+CPU), lycoris-lora 4.1.3, diffusers 0.42.1, torchtune 0.6.1 (torchao 0.17.0) and tinker-cookbook 0.6.1, beside torch 2.13.0, transformers
+5.23.0 and peft 0.21.2.
 sd-scripts is in no package registry: its files are written by LyCORIS, whose network has the same names, shapes and mathematics.
 
 Every library merges in float32, after loading from disk, and the result is rounded once to the base's dtype.
@@ -12,6 +13,7 @@ Every library merges in float32, after loading from disk, and the result is roun
 import contextlib
 import json
 import logging
+import os
 import shutil
 import sys
 import zlib
@@ -37,6 +39,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers, load_adapters
 from safetensors.torch import load_file, save_file
 from torch import bfloat16, float32
 from torchtune.models.convert_weights import hf_to_tune, tune_to_hf
+from tinker_cookbook.weights._merge import apply_merge_op, detect_merge_profile, plan_merge_ops
 from torchtune.modules.peft import get_adapter_state_dict, get_merged_lora_ckpt
 
 # ------------------------------------------------------------------------------------------------------------------- common pieces
@@ -496,6 +499,74 @@ def torchtune_case(*, dora=False, modules=TUNE, mlp=True, rank=4, alpha=6):
     return make
 
 
+# ----------------------------------------------------------------------------------------------------------------------------- Tinker
+
+
+def qwen35_moe(folder, dtype):
+    """Names and shapes of a multimodal Qwen 3.5 with stacked experts; the config says no more than its kind."""
+    layer = "model.language_model.layers.0."
+    shapes = {
+        "model.language_model.embed_tokens.weight": (16, 12), layer + "linear_attn.in_proj_qkv.weight": (20, 12), layer + "mlp.experts.gate_up_proj": (3, 16, 12),
+        layer + "mlp.experts.down_proj": (3, 12, 8), layer + "mlp.gate.weight": (3, 12), "lm_head.weight": (16, 12)}
+    folder.mkdir(parents=True)
+    save_file({name: (torch.randn(shape) * 0.1).to(dtype) for name, shape in shapes.items()}, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen3_5_moe", "architectures": ["Qwen3_5MoeForConditionalGeneration"]}))
+
+
+def qwen3_moe_base(folder, dtype):
+    make_base(qwen3_moe(), dtype, folder)
+
+
+def tinker(base, pairs, rank=2, alpha=5):
+    """`pairs` are the shapes of A and B by module."""
+    def make(folder, dtype):
+        base(folder / "base", dtype)
+        weights = {}
+        for module, shapes in pairs.items():
+            for side, shape in zip("AB", shapes):
+                weights[f"base_model.model.{module}.lora_{side}.weight"] = torch.randn(shape) * 0.3
+        adapter = folder / "adapter"
+        adapter.mkdir()
+        config = {"peft_type": "LORA", "r": rank, "lora_alpha": alpha, "target_modules": "all-linear"}
+        save_file(weights, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
+        (adapter / "adapter_config.json").write_text(json.dumps(config))
+        merged = {name: tensor.float() for name, tensor in read(folder / "base").items()}
+        profile = detect_merge_profile(json.loads((folder / "base" / "config.json").read_text()), set(merged))
+        for operations in plan_merge_ops(weights, config, set(merged), profile).values():
+            for operation in operations:
+                apply_merge_op(merged, operation)
+        write_like(folder / "base", merged, dtype, folder / "expected")
+    return make
+
+
+# ---------------------------------------------------------------------------------------------------------------------------- Unsloth
+
+EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
+
+
+def unsloth(folder, dtype):
+    """PEFT's adapter of stacked experts, with the columns of B expert by expert instead of rank by rank: Unsloth's order, as its config says."""
+    make_base(qwen3_moe(), dtype, folder / "base")
+    config = peft.LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj"], target_parameters=EXPERTS)
+    adapted_model = peft.get_peft_model(transformers.Qwen3MoeForCausalLM.from_pretrained(folder / "base", dtype=float32), config)
+    move([item for item in adapted_model.named_parameters() if item[1].requires_grad])
+    adapter = folder / "adapter"
+    adapted_model.save_pretrained(adapter)
+    (adapter / "README.md").unlink()
+    merged = peft.PeftModel.from_pretrained(
+        transformers.Qwen3MoeForCausalLM.from_pretrained(folder / "base", dtype=float32), adapter).merge_and_unload()
+    merged.save_pretrained(folder / "merged")
+    write_like(folder / "base", read(folder / "merged"), dtype, folder / "expected")
+    shutil.rmtree(folder / "merged")
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    for name, tensor in tensors.items():
+        if ".experts." in name and "lora_B" in name:     # rank by rank (k, e) to expert by expert (e, k)
+            tensors[name] = tensor.reshape(-1, 2, 3).transpose(1, 2).reshape(-1, 6).contiguous()
+    save_file(tensors, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
+    written = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(written | {"lora_B_layout": "grouped_by_expert"}, indent=2))
+
+
 # -------------------------------------------------------------------------------------------------------------------------- the table
 
 MLX = f"mlx-lm {version('mlx-lm')} fuse, mlx {version('mlx')} (CPU)"
@@ -503,6 +574,8 @@ LYCORIS = f"lycoris-lora {version('lycoris-lora')}, torch {torch.__version__}"
 CONVERTED = f"{LYCORIS}; converted by diffusers {diffusers.__version__}"
 DIFFUSERS = f"diffusers {diffusers.__version__} fuse_lora, peft {peft.__version__}, torch {torch.__version__}"
 TORCHTUNE = f"torchtune {version('torchtune')} get_merged_lora_ckpt and tune_to_hf, torch {torch.__version__}"
+
+TINKER = f"tinker-cookbook {version('tinker-cookbook')} plan_merge_ops and apply_merge_op, torch {torch.__version__}"
 
 CASES = [
     Case("mlx-linear", mlx(llama), MLX, bfloat16),
@@ -553,6 +626,17 @@ CASES = [
 
     Case("torchtune-lora", torchtune_case(), TORCHTUNE),
     Case("torchtune-dora", torchtune_case(dora=True), TORCHTUNE),
+
+    Case("unsloth-experts", unsloth, f"peft {peft.__version__} merge_and_unload of the same adapter in PEFT's order", bfloat16),
+
+    Case("tinker-experts", tinker(qwen3_moe_base, {
+        "model.layers.0.self_attn.q_proj": ((2, 16), (16, 2)), "model.unembed_tokens": ((2, 16), (16, 2)),
+        "model.layers.0.mlp.experts.w1": ((1, 2, 16), (3, 8, 2)), "model.layers.0.mlp.experts.w2": ((3, 2, 8), (1, 16, 2)),
+        "model.layers.0.mlp.experts.w3": ((3, 2, 16), (3, 8, 2))}), TINKER, bfloat16),
+    Case("tinker-stacked", tinker(qwen35_moe, {
+        **{f"model.layers.0.linear_attn.in_proj_{part}": ((2, 12), (rows, 2)) for part, rows in (("q", 6), ("k", 4), ("v", 10))},
+        "model.unembed_tokens": ((2, 12), (16, 2)), "model.layers.0.mlp.experts.w1": ((1, 2, 12), (3, 8, 2)),
+        "model.layers.0.mlp.experts.w2": ((3, 2, 8), (1, 12, 2)), "model.layers.0.mlp.experts.w3": ((3, 2, 12), (3, 8, 2))}), TINKER),
 ]
 
 # ------------------------------------------------------------------------------------------------------------------------- the making
@@ -589,4 +673,6 @@ def main():
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    if os.environ.get("PYTHONHASHSEED") != "0":   # PEFT writes sets into the config; a fixed seed fixes their order
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     main()

@@ -51,7 +51,10 @@ extension GoldenCase {
     .init("mlx-full"),
     .init("mlx-linear", .apart(1.6e-5)),  // one element, by a rounding
     .init("mlx-linear-f32", .apart(7.1e-8)),
+    .init("tinker-experts"),
+    .init("tinker-stacked", .apart(1.9e-7)),
     .init("torchtune-dora", .apart(1.5e-7)),
     .init("torchtune-lora", .apart(9.6e-8)),
+    .init("unsloth-experts"),
   ]
 }

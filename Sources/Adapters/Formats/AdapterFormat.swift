@@ -10,9 +10,11 @@ package enum AdapterFormat: String, CaseIterable, Sendable {
   case kohya = "KOHYA"
   case diffusers = "DIFFUSERS"
   case torchtune = "TORCHTUNE"
+  case tinker = "TINKER"
 
   /// The format of tensors with these names, and of a config, where there is one beside them.
   package static func of(_ config: JSON?, names: some Sequence<String>) -> AdapterFormat {
+    if names.contains(where: TinkerReader.isOwn) { return .tinker }
     if names.contains(where: { $0.hasPrefix("base_model.") }) { return .peft }
     if names.contains(where: { name in
       KohyaReader.components.contains { name.hasPrefix($0.prefix) }
@@ -41,6 +43,9 @@ extension AdapterFolder {
 
   /// PEFT's own where nothing says otherwise; without a config that is nothing to go by.
   func format() throws(AdapterError) -> AdapterFormat {
+    if let foreign = ForeignFiles(tensors: tensors.lazy.map(\.name)) {
+      throw foreign.refusal(of: path)
+    }
     let config = try config()
     let format = AdapterFormat.of(config, names: tensors.lazy.map(\.name))
     guard format == .peft, config == nil else { return format }
@@ -48,5 +53,21 @@ extension AdapterFolder {
       throw .unknownFormat(path: path, tensor: tensors.map(\.name).min() ?? "")
     }
     throw .noConfig(path: path)
+  }
+}
+
+extension AdapterFolder {
+  /// A config of another library's beside its files, read as PEFT's is: alpha is nowhere else.
+  func loraConfig() throws(AdapterError) -> AdapterConfig {
+    guard let json = try config(), var members = json.members else { throw .noScale(path: path) }
+    if json["peft_type"] == nil {
+      members.append(JSON.Member(key: "peft_type", value: .string("LORA")))
+    }
+    let config = try AdapterConfig(
+      parsing: Array(JSON.object(members).compact.utf8), path: configPath)
+    guard config.kind == "LORA", config.family == nil else {
+      throw .family(path: configPath, kind: config.kind)
+    }
+    return config
   }
 }

@@ -38,7 +38,7 @@ struct TorchtuneReader {
   ]
 
   func adapter() throws(AdapterError) -> Adapter {
-    let config = try config()
+    let config = try folder.loraConfig()
     var parts: [String: [String: AdapterTensor]] = [:]
     for tensor in folder.tensors {
       guard let key = Self.key(tensor.name) else {
@@ -80,21 +80,5 @@ struct TorchtuneReader {
     module.scale = config.scales()(path)
     module.isRotary = path.hasSuffix(".q_proj") || path.hasSuffix(".k_proj")
     return module
-  }
-
-  /// The config that torchtune writes beside, read as PEFT's is: alpha is nowhere else.
-  private func config() throws(AdapterError) -> AdapterConfig {
-    guard let json = try folder.config(), var members = json.members else {
-      throw .noScale(path: folder.path)
-    }
-    if json["peft_type"] == nil {
-      members.append(JSON.Member(key: "peft_type", value: .string("LORA")))
-    }
-    let config = try AdapterConfig(
-      parsing: Array(JSON.object(members).compact.utf8), path: folder.configPath)
-    guard config.kind == "LORA", config.family == nil else {
-      throw .family(path: folder.configPath, kind: config.kind)
-    }
-    return config
   }
 }
