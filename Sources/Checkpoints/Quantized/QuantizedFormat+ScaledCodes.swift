@@ -16,8 +16,7 @@ import Safetensors
 extension QuantizedFormat {
   static let scaledCodes = QuantizedFormat { stored throws(QuantizedFault) in
     let dtype = stored.tensor.dtype
-    let isFloat = [.f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ].contains(dtype)
-    guard isFloat || dtype == .i8, stored.tensor.shape.count >= 2 else { return nil }
+    guard dtype.isFloat8 || dtype == .i8, stored.tensor.shape.count >= 2 else { return nil }
     let module = stored.stem(".weight")
     let names =
       if let module {
@@ -27,10 +26,7 @@ extension QuantizedFormat {
         ]
       } else { [stored.name + "_scale_inv", stored.name + "_scale"] }
     let found = stored.present(names)
-    guard let name = found.first, let scale = stored.beside(name) else {
-      guard isFloat, let method = stored.config.method else { return nil }
-      throw .lacks(tensor: stored.name, form: method, companion: names[0])
-    }
+    guard let name = found.first, let scale = stored.beside(name) else { return nil }
     guard found.count == 1 else {
       throw .unfit(
         tensor: stored.name, form: "FP8", expected: "one scale",
@@ -80,6 +76,7 @@ private struct ScaledCodes {
       title: title(block), operands: operands,
       numbers: [
         "blockRows": Double(block.rows), "blockColumns": Double(block.columns),
+        "inScaleType": stored.config.method == "compressed-tensors" ? 1 : 0,
       ], beside: beside)
   }
 
@@ -136,4 +133,9 @@ private struct ScaledCodes {
     .unfit(
       tensor: scale.name, form: form, expected: expected, found: "shape \(scale.shape)")
   }
+}
+
+extension DType {
+  /// True for numbers of eight bits; E8M0 is a scale's exponent.
+  var isFloat8: Bool { [.f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ].contains(self) }
 }

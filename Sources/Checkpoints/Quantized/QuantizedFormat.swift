@@ -11,7 +11,8 @@ struct QuantizedFormat: Sendable {
 
   /// The order matters: the first that knows a tensor has it.
   static let all: [QuantizedFormat] = [
-    .bitsAndBytes4, .bitsAndBytes8, .gptq, .awq, .packedInteger, .scaledCodes,
+    .bitsAndBytes4, .bitsAndBytes8, .gptq, .awq, .packedInteger, .packedFloats, .bareFloats,
+    .scaledCodes, .expertBlocks, .mlx, .hqq, .torchAO,
   ]
 }
 

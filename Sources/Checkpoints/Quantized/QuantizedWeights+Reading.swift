@@ -21,6 +21,9 @@ extension QuantizedWeights {
       if isEmpty { throw .noneIsQuantized(method: method) }
       for tensor in base.tensors where owner(of: tensor.name) == nil {
         if Self.isSpare(tensor.name) { spare.insert(tensor.name) }
+        if tensor.dtype.isFloat8, tensor.shape.count >= 2, tensor.name.hasSuffix(".weight") {
+          throw .lacks(tensor: tensor.name, form: "FP8", companion: tensor.name + "_scale_inv")
+        }
         if Self.isSuspicious(tensor) {
           throw .unknown(
             tensor: tensor.name, dtype: tensor.dtype, shape: tensor.shape, method: method)

@@ -71,5 +71,7 @@ enum Decoders {
     "scaledCodes": ScaledCodesDecoder.self, "packedRows": PackedRowsDecoder.self,
     "packedDown": PackedDownDecoder.self, "interleavedNibbles": InterleavedNibblesDecoder.self,
     "rowNibbles": RowNibblesDecoder.self, "tiledNibbles": TiledNibblesDecoder.self,
+    "fourBitFloats": FourBitFloatsDecoder.self, "biasedRows": BiasedRowsDecoder.self,
+    "slabs": SlabsDecoder.self,
   ]
 }

@@ -65,12 +65,13 @@ struct NibbleDecoder: Decoder {
     let bytes = try reader.bytes(codes, firstByte..<(range.upperBound + 1) / 2)
     let firstBlock = range.lowerBound / block
     let scales = try scales(firstBlock..<(range.upperBound - 1) / block + 1, reader)
+    var scaled = book
     var element = range.lowerBound
     while element < range.upperBound {
       let index = element / block
       let end = min(range.upperBound, (index + 1) * block)
       let scale = scales[index - firstBlock]
-      let scaled = book.map { $0 * scale }
+      for code in book.indices { scaled[code] = book[code] * scale }
       for e in element..<end {
         let byte = bytes[e / 2 - firstByte]
         values[place + e - range.lowerBound] = scaled[Int(e & 1 == 0 ? byte >> 4 : byte & 15)]
@@ -101,8 +102,10 @@ struct NibbleDecoder: Decoder {
     0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
     0.7229568362236023, 1.0,
   ]
+  /// Code 8 is 0, as in the library's table and in the map that lies in the file; its kernels for
+  /// GPUs write −0 there.
   private static let fp4: [Float] = {
     let magnitudes: [Float] = [0, 0.0625, 8, 12, 4, 6, 2, 3].map { $0 / 12 }
-    return magnitudes + magnitudes.map { -$0 }
+    return magnitudes + magnitudes.map { 0 - $0 }
   }()
 }

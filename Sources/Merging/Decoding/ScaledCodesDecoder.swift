@@ -1,5 +1,5 @@
 // Codes of eight bits, small floats or whole numbers: value = (code − zero) × scale of the code's
-// block. With a scale of 16 bits the arithmetic is in its type, so the product is rounded to it.
+// block. Some libraries compute in the scale's type, so that the product is rounded to it first.
 // Sources: DeepSeek-V3 `fp8_cast_bf16.py`, transformers `finegrained_fp8.py`, `fbgemm_fp8.py`,
 // compressed-tensors `forward_helpers.py`.
 import Planning
@@ -14,6 +14,8 @@ struct ScaledCodesDecoder: Decoder {
   private let scale: TensorBytes
   private let zeros: TensorBytes?
   private let table: [Float]
+  /// The type that differences and products are rounded to.
+  private let working: DType
 
   private var across: Int { (columns + blockColumns - 1) / blockColumns }
   private var down: Int { (rows + blockRows - 1) / blockRows }
@@ -21,8 +23,11 @@ struct ScaledCodesDecoder: Decoder {
   init?(_ stored: StoredWeight) {
     let types: [DType] = [.i8, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ]
     guard let blockRows = stored.int("blockRows"), let blockColumns = stored.int("blockColumns"),
-      let codes = stored.operand("codes", types, count: stored.elementCount),
-      let table = SmallFloat.table(of: codes.dtype)
+      let codes = stored.operands["codes"]?.tensor,
+      types.contains(codes.dtype) || codes.dtype == .u32,
+      codes.byteCount == Int64(stored.elementCount),
+      // Words of 32 bits hold four E4M3.
+      let table = codes.dtype == .u32 ? SmallFloat.e4m3 : SmallFloat.table(of: codes.dtype)
     else { return nil }
     (rows, columns) = (stored.rows, stored.columns)
     (self.blockRows, self.blockColumns) = (blockRows, blockColumns)
@@ -35,6 +40,7 @@ struct ScaledCodesDecoder: Decoder {
       let scale = stored.operand("scale", DType.scales + [.f8E8M0, .u8], count: blocks)
     else { return nil }
     self.scale = scale
+    working = stored.flag("inScaleType") ? scale.dtype : .f32
     zeros = stored.operand("zeros", types, count: blocks)
     if stored.operands["zeros"] != nil, zeros == nil { return nil }
   }
@@ -75,16 +81,14 @@ struct ScaledCodesDecoder: Decoder {
     _ bytes: [UInt8], _ run: Range<Int>, _ scale: Float, _ offset: Float,
     to values: inout [Float]
   ) {
-    let dtype = self.scale.dtype
     if zeros == nil {
       for place in run { values[place] = table[Int(bytes[place])] * scale }
     } else {
       for place in run {
-        values[place] = dtype.rounded(table[Int(bytes[place])] - offset) * scale
+        values[place] = working.rounded(table[Int(bytes[place])] - offset) * scale
       }
     }
-    if dtype == .bf16 || dtype == .f16 {
-      for place in run { values[place] = dtype.rounded(values[place]) }
-    }
+    guard working == .bf16 || working == .f16 else { return }
+    for place in run { values[place] = working.rounded(values[place]) }
   }
 }
