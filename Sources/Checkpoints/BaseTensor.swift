@@ -7,7 +7,8 @@ package struct BaseTensor: Equatable, Sendable {
   package var shard: Int
   package var dtype: DType
   package var shape: [Int]
-  /// Where its first byte lies, counted from the start of the file.
+  /// Where its first byte lies, counted from the start of the file; in a view behind it where its
+  /// elements do not lie one behind the other.
   package var fileOffset: Int64
   package var byteCount: Int64
 

@@ -45,14 +45,15 @@ final class InputFiles {
 
   var count: Int { inputs.count }
 
-  func byteCount(of file: Int) -> Int64 { inputs[file].byteCount }
+  /// Where a file ends, the views behind it included.
+  func byteCount(of file: Int) -> Int64 { inputs[file].extent }
 
-  /// Fills the buffer with a file's bytes from `offset`.
+  /// Fills the buffer with a file's bytes from `offset`, gathered where that lies in a view.
   func read(
     _ file: Int, into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
   ) throws(MergingError) {
     try MergingError.storage { () throws(StorageError) in
-      try unsafe handles[file].file.read(into: buffer, at: offset)
+      try unsafe handles[file].file.read(into: buffer, at: offset, views: inputs[file].views)
     }
   }
 }

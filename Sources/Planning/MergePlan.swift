@@ -1,6 +1,8 @@
 // The whole merge on paper: pure data, the same for the same inputs and options, with nothing of
 // time, worker counts or hosts in it.
 
+package import Storage
+
 /// An input file as the plan saw it; a later run compares and refuses where one differs.
 package struct InputFile: Equatable, Sendable {
   package enum Role: Equatable, Sendable {
@@ -17,11 +19,14 @@ package struct InputFile: Equatable, Sendable {
   package var byteCount: Int64
   /// Nanoseconds since 1970, as the file system had it.
   package var modified: Int64
-  /// `xxh3:…` of the header (8 bytes of length included).
+  /// `xxh3:…` of the header (8 bytes of length included), or of what else describes the tensors.
   package var headerDigest: String
+  /// Tensors that have no run of bytes in the file, each with the one it has behind its end.
+  package var views: [StridedView]
 
   package init(
-    role: Role, path: String, name: String, byteCount: Int64, modified: Int64, headerDigest: String
+    role: Role, path: String, name: String, byteCount: Int64, modified: Int64, headerDigest: String,
+    views: [StridedView] = []
   ) {
     self.role = role
     self.path = path
@@ -29,7 +34,11 @@ package struct InputFile: Equatable, Sendable {
     self.byteCount = byteCount
     self.modified = modified
     self.headerDigest = headerDigest
+    self.views = views
   }
+
+  /// The first offset that no tensor can reach: the end of the file, or of its last view.
+  package var extent: Int64 { views.last?.end ?? byteCount }
 }
 
 /// An adapter of the run, in the order given.

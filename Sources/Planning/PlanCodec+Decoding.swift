@@ -209,6 +209,7 @@ extension PlanCodec {
     var input = InputFile(
       role: .base, path: "", name: "", byteCount: 0, modified: 0, headerDigest: "")
     var place: Int?
+    var views: [[Int]] = []
     var missing = RequiredMembers([
       "role", "path", "name", "byteCount", "modified", "headerDigest",
     ])
@@ -225,11 +226,31 @@ extension PlanCodec {
       case "byteCount": input.byteCount = try reader.size(key)
       case "modified": input.modified = try reader.whole()
       case "headerDigest": input.headerDigest = try reader.text()
+      case "views":
+        views = try reader.list { r throws(PlanError) in
+          try r.list { r throws(PlanError) in try r.count("views") }
+        }
       default: throw .unknown(member: key)
       }
     }
     try missing.check()
+    for numbers in views { input.views.append(try view(numbers, of: input)) }
     return (input, place)
+  }
+
+  /// A view that lies behind those before it and within its file.
+  private static func view(
+    _ numbers: [Int], of input: InputFile
+  ) throws(PlanError) -> StridedView {
+    let axes = Array(numbers.dropFirst(3))
+    guard numbers.count >= 3, axes.count % 2 == 0, Int64(numbers[0]) >= input.extent,
+      let view = StridedView(
+        offset: Int64(numbers[0]), start: Int64(numbers[1]), elementByteCount: numbers[2],
+        shape: stride(from: 0, to: axes.count, by: 2).map { axes[$0] },
+        strides: stride(from: 1, to: axes.count, by: 2).map { axes[$0] },
+        fileByteCount: input.byteCount)
+    else { throw .invalid(member: "views", found: "\(numbers)") }
+    return view
   }
 
   private static func readChange(_ reader: inout JSONReader) throws(PlanError) -> ConfigChange {

@@ -19,6 +19,8 @@
 //   ]}
 //
 // The options end in `scale`, `only` and `except`, lists of texts, where such rules are given.
+// An input ends in `views` where tensors have no run of bytes in it: [offset of the run behind the
+// file, start in the file, bytes of an element, extent, stride, extent, stride, …].
 // A quantised weight's recipe has `"decoding":{"form":"nibbles","title":…,"dtype":"BF16",
 // "operands":{"codes":[file,offset,dtype,elements,extents…],…},"numbers":{…},"transposed":false}`
 // behind its source. `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
@@ -177,6 +179,22 @@ package enum PlanCodec {
       writer.member("byteCount", input.byteCount)
       writer.member("modified", input.modified)
       writer.member("headerDigest", input.headerDigest)
+      if !input.views.isEmpty {
+        writer.key("views")
+        writer.array { writer in for view in input.views { write(view, to: &writer) } }
+      }
+    }
+  }
+
+  private static func write(_ view: StridedView, to writer: inout JSONWriter) {
+    writer.array { writer in
+      writer.integer(view.offset)
+      writer.integer(view.start)
+      writer.integer(view.elementByteCount)
+      for (extent, stride) in zip(view.shape, view.strides) {
+        writer.integer(extent)
+        writer.integer(stride)
+      }
     }
   }
 

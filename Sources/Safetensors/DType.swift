@@ -1,6 +1,6 @@
 // The element types of the safetensors format, as its headers spell them.
 
-/// What a tensor's elements are.
+/// What a tensor's elements are; in the order in which the format's own library ranks them.
 package enum DType: String, Equatable, Sendable, CaseIterable {
   case bool = "BOOL"
   case f4 = "F4"

@@ -14,17 +14,21 @@ package struct ShardHeader: Equatable, Sendable {
   package var fileByteCount: Int64
   /// Nanoseconds since 1970, as the file system had it.
   package var modified: Int64
-  /// Bytes before the first tensor: the 8 of the length and the header itself.
+  /// Bytes before the first tensor: the 8 of the length and the header itself. 0 for another
+  /// format's file, whose tensors count from the start of the file.
   package var headerByteCount: Int64
-  /// XXH3-128 of the first `headerByteCount` bytes.
+  /// XXH3-128 of the first `headerByteCount` bytes; of another format's file, of what describes its
+  /// tensors.
   package var digest: Digest
-  /// In the order of their bytes.
+  /// In the order of their bytes; of another format's file, in an order of its own.
   package var tensors: [TensorEntry]
   package var metadata: [String: String]
+  /// Where tensors lie that have no run of bytes in the file; safetensors has none of them.
+  package var views: [StridedView]
 
   package init(
     path: String, fileByteCount: Int64, modified: Int64, headerByteCount: Int64, digest: Digest,
-    tensors: [TensorEntry], metadata: [String: String]
+    tensors: [TensorEntry], metadata: [String: String], views: [StridedView] = []
   ) {
     self.path = path
     self.fileByteCount = fileByteCount
@@ -33,6 +37,20 @@ package struct ShardHeader: Equatable, Sendable {
     self.digest = digest
     self.tensors = tensors
     self.metadata = metadata
+    self.views = views
+  }
+
+  /// The same with its tensors in the order in which safetensors' own writer lays them (wide types
+  /// first, then by name), for files of other formats: so they merge to the same bytes.
+  package var inWritingOrder: ShardHeader {
+    let ranks = Dictionary(
+      uniqueKeysWithValues: DType.allCases.enumerated().map { ($0.element, -$0.offset) })
+    var header = self
+    header.tensors.sort { a, b in
+      let (one, other) = (ranks[a.dtype, default: 0], ranks[b.dtype, default: 0])
+      return one == other ? a.name.utf8.lexicographicallyPrecedes(b.name.utf8) : one < other
+    }
+    return header
   }
 
   /// Longest header the format allows.

@@ -5,6 +5,7 @@ import Messaging
 import OrderedJSON
 import Planning
 import Publishing
+import Safetensors
 import Storage
 import _StringProcessing
 
@@ -70,7 +71,8 @@ extension FuzzTarget {
   }
 
   static func plan(_ place: FuzzPlace) throws -> FuzzTarget {
-    let seeds = try place.plans().map { PlanCodec.encode(short($0)).bytes }
+    let plans = try place.plans().map(short)
+    let seeds = (plans + plans.prefix(1).map(turned)).map { PlanCodec.encode($0).bytes }
     return FuzzTarget("plan", seeds, decode: PlanCodec.decode) { PlanCodec.encode($0).bytes }
   }
 
@@ -120,8 +122,9 @@ extension FuzzTarget {
 
   /// Lines of the cases' plans, as workers get them.
   static func slices(_ place: FuzzPlace) throws -> [[UInt8]] {
-    try place.plans().flatMap { plan in
-      let encoded = PlanCodec.encode(short(plan))
+    let plans = try place.plans().map(short)
+    return (plans + plans.prefix(1).map(turned)).flatMap { plan in
+      let encoded = PlanCodec.encode(plan)
       return encoded.slices.map { slice in
         Array(encoded.bytes[Int(slice.offset)..<Int(slice.offset + slice.byteCount)])
       }
@@ -145,6 +148,26 @@ extension FuzzTarget {
       plan.adapters[index].path = relative(plan.adapters[index].path)
     }
     for index in plan.jobs.indices { plan.jobs[index].shorten() }
+    return plan
+  }
+
+  /// The same with every matrix of the base read as if its columns lay one behind the other.
+  private static func turned(_ plan: MergePlan) -> MergePlan {
+    var plan = plan
+    for job in plan.jobs.indices {
+      for index in plan.jobs[job].recipes.indices {
+        let recipe = plan.jobs[job].recipes[index]
+        let input = plan.inputs[recipe.source.file]
+        guard recipe.shape.count == 2, input.role == .base,
+          let view = StridedView(
+            offset: input.extent, start: recipe.source.offset,
+            elementByteCount: recipe.source.dtype.byteCount, shape: recipe.shape,
+            strides: [1, recipe.shape[0]], fileByteCount: input.byteCount)
+        else { continue }
+        plan.inputs[recipe.source.file].views.append(view)
+        plan.jobs[job].recipes[index].source.offset = view.offset
+      }
+    }
     return plan
   }
 

@@ -26,6 +26,35 @@ struct PlanCodecTests {
     #expect(PlanCodec.encode(TinyPlan.everyRule) == encoded)
   }
 
+  @Test func `views of an input read back, and take no room where there are none`() throws {
+    var plan = TinyPlan.everyRule
+    #expect(!String(decoding: PlanCodec.encode(plan).bytes, as: UTF8.self).contains("views"))
+    let byteCount = plan.inputs[0].byteCount
+    for (offset, shape) in [(byteCount, [2, 3]), (byteCount + 24, [])] {
+      plan.inputs[0].views.append(
+        try #require(
+          StridedView(
+            offset: offset, start: 4, elementByteCount: 4, shape: shape,
+            strides: shape.isEmpty ? [] : [1, 2], fileByteCount: byteCount)))
+    }
+    let encoded = PlanCodec.encode(plan)
+    #expect(try PlanCodec.decode(encoded.bytes) == plan)
+    let slice = try encoded.slice(0)
+    #expect(slice.inputs.first { $0.path == plan.inputs[0].path }?.views == plan.inputs[0].views)
+    #expect(plan.inputs[0].extent == byteCount + 28)
+
+    let text = String(decoding: encoded.bytes, as: UTF8.self)
+    let view = "[\(byteCount),4,4,2,1,3,2]"
+    #expect(text.contains(view))
+    for wrong in [
+      "[]", "[\(byteCount),4,4,2]", "[\(byteCount - 1),4,4,2,1,3,2]",
+      "[\(byteCount),4,4,2,1,3,\(byteCount)]", "[\(byteCount + 8),4,4,2,1,3,2]",
+    ] {
+      let changed = Array(text.replacing(view, with: wrong).utf8)
+      #expect(throws: PlanError.self, "\(wrong)") { try PlanCodec.decode(changed) }
+    }
+  }
+
   @Test func `a plan without jobs reads back`() throws {
     var plan = TinyPlan.everyRule
     plan.jobs = []

@@ -54,9 +54,10 @@ struct CheckpointDifference: Equatable, Sendable {
         difference.rows.append(Row(name: a.name, result: result))
         continue
       }
+      let (one, other) = (first.shards[a.shard], second.shards[b.shard])
       let values = try comparison.compare(
-        .init(dtype: a.dtype, offset: a.fileOffset), in: File.open(first.shards[a.shard].path),
-        .init(dtype: b.dtype, offset: b.fileOffset), in: File.open(second.shards[b.shard].path),
+        .init(dtype: a.dtype, offset: a.fileOffset, views: one.views), in: File.open(one.path),
+        .init(dtype: b.dtype, offset: b.fileOffset, views: other.views), in: File.open(other.path),
         elementCount: a.shape.reduce(1, *)
       ) { byteCount in
         done += byteCount

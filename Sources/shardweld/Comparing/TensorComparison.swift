@@ -11,6 +11,8 @@ final class TensorComparison {
     var dtype: DType
     /// From the start of the file.
     var offset: Int64
+    /// Of the file.
+    var views: [StridedView] = []
   }
 
   private static let blockElementCount = 1 << 18
@@ -38,9 +40,9 @@ final class TensorComparison {
       let y = unsafe UnsafeMutableRawBufferPointer(rebasing: right.bytes[..<rightCount])
       // A block is a multiple of 8 elements, so that packed ones begin at whole bytes too.
       try unsafe leftFile.read(
-        into: x, at: a.offset + Int64(Self.byteCount(a.dtype, first)))
+        into: x, at: a.offset + Int64(Self.byteCount(a.dtype, first)), views: a.views)
       try unsafe rightFile.read(
-        into: y, at: b.offset + Int64(Self.byteCount(b.dtype, first)))
+        into: y, at: b.offset + Int64(Self.byteCount(b.dtype, first)), views: b.views)
       if a.dtype != b.dtype {
         unsafe compareValues(a.dtype, x, b.dtype, y, count, &difference)
       } else if unsafe memcmp(x.baseAddress!, y.baseAddress!, leftCount) != 0 {

@@ -28,6 +28,12 @@ struct CheckpointPortrait {
     return config?[key] ?? config?["text_config"]?[key]
   }
 
+  /// Where the tensor's first element lies in its file.
+  private func offset(of tensor: BaseTensor) -> Int64 {
+    let run = tensor.fileOffset..<(tensor.fileOffset + tensor.byteCount)
+    return checkpoint.shards[tensor.shard].views.span(run).lowerBound
+  }
+
   private var architectures: [String] {
     (checkpoint.config?["architectures"]?.elements ?? []).compactMap(\.text)
   }
@@ -76,7 +82,7 @@ struct CheckpointPortrait {
     for tensor in checkpoint.tensors {
       table.add(
         tensor.dtype.rawValue, Shape.text(tensor.shape), Amount.bytes(tensor.byteCount),
-        checkpoint.shardNames[tensor.shard], String(tensor.fileOffset), tensor.name)
+        checkpoint.shardNames[tensor.shard], String(offset(of: tensor)), tensor.name)
     }
     return table
   }
@@ -129,7 +135,7 @@ struct CheckpointPortrait {
     writer.member("dtype", tensor.dtype.rawValue)
     writer.member("shape", Shape.json(tensor.shape))
     writer.member("shard", checkpoint.shardNames[tensor.shard])
-    writer.member("offset", tensor.fileOffset)
+    writer.member("offset", offset(of: tensor))
     writer.member("byteCount", tensor.byteCount)
   }
 }

@@ -61,7 +61,7 @@ struct InputCheck {
         else { continue }
         let found =
           recipe.decoding == nil
-          ? try digest(recipe.source, in: input.path) : try digest(ofRecipe: index, job.id)
+          ? try digest(recipe.source, in: input) : try digest(ofRecipe: index, job.id)
         guard found == known.sourceDigest else {
           throw .different(
             "\(input.path): \"\(recipe.name)\" is not what was merged: "
@@ -91,15 +91,18 @@ struct InputCheck {
     return names
   }
 
-  private func digest(_ source: TensorBytes, in path: String) throws(CommandError) -> String {
+  private func digest(_ source: TensorBytes, in input: InputFile) throws(CommandError) -> String {
     try wrap(CommandError.storage) { () throws(StorageError) in
-      let file = try File.open(path)
+      let file = try File.open(input.path)
+      let buffer = Buffer(byteCount: 4 << 20)
       var digester = Digester(.xxh3)
       var offset = source.offset
       let end = offset + source.byteCount
       while offset < end {
-        let block = try file.read(count: Int(min(end - offset, 4 << 20)), at: offset)
-        unsafe digester.update(block.span.bytes)
+        let block = unsafe UnsafeMutableRawBufferPointer(
+          rebasing: buffer.bytes[..<Int(min(end - offset, 4 << 20))])
+        try unsafe file.read(into: block, at: offset, views: input.views)
+        unsafe digester.update(UnsafeRawBufferPointer(block).bytes)
         offset += Int64(block.count)
       }
       return digester.finish().description

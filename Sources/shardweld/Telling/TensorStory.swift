@@ -4,6 +4,7 @@ import Ledger
 import Planning
 import Publishing
 import Safetensors
+import Storage
 
 /// A tensor's whole story.
 struct TensorStory {
@@ -13,7 +14,7 @@ struct TensorStory {
     var adapter: AdapterStory?
     /// The file's path, its name where only the manifest is left, nil where that does not tell.
     var file: String?
-    /// In the file, from its start.
+    /// In the file, from its start; of elements that lie strides apart, all that they span.
     var range: Range<Int64>?
     var dtype: DType?
     var shape: [Int]?
@@ -65,7 +66,8 @@ struct TensorStory {
     if case .adapter(let index) = input.role { owner = AdapterStory(plan.adapters[index]) }
     source = Source(
       adapter: owner, file: input.path,
-      range: recipe.source.offset..<(recipe.source.offset + recipe.source.byteCount),
+      range: input.views.span(
+        recipe.source.offset..<(recipe.source.offset + recipe.source.byteCount)),
       dtype: recipe.source.dtype,
       shape: recipe.source.elementCount == recipe.elementCount
         ? recipe.shape : [recipe.source.elementCount],
