@@ -23,7 +23,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let stages: [Target.Dependency] = [
   "Adapters", "Checkpoints", "Coordination", "Kernels", "Ledger", "Merging", "Messaging",
-  "OrderedJSON", "Planning", "Publishing", "Safetensors", "Storage", "Working",
+  "OrderedJSON", "Planning", "Publishing", "Safetensors", "Storage", "TorchFiles", "Working",
 ]
 
 // `Scripts/fuzz` builds `shardweld-fuzz`, whose `main` is libFuzzer's; the tool's own is left out.
@@ -61,8 +61,9 @@ let package = Package(
     module("OrderedJSON"),
     module("Kernels", ["CKernels"]),
     module("Safetensors", ["OrderedJSON", "Storage"]),
-    module("Checkpoints", ["OrderedJSON", "Safetensors", "Storage"]),
-    module("Adapters", ["OrderedJSON", "Safetensors", "Storage"]),
+    module("TorchFiles", ["OrderedJSON", "Safetensors", "Storage"]),
+    module("Checkpoints", ["OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
+    module("Adapters", ["OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
     module("Planning", ["Adapters", "Checkpoints", "OrderedJSON", "Safetensors", "Storage"]),
     module("Ledger", ["OrderedJSON", "Planning", "Storage"]),
     module("Merging", ["Kernels", "Planning", "Safetensors", "Storage"]),
@@ -88,6 +89,7 @@ let package = Package(
     tests("OrderedJSONTests", ["OrderedJSON"]),
     tests("KernelsTests", ["Kernels", "CKernels"]),
     tests("SafetensorsTests", ["Safetensors", "Storage"]),
+    tests("TorchFilesTests", ["Safetensors", "Storage", "TorchFiles"]),
     tests("CheckpointsTests", ["Checkpoints", "OrderedJSON", "Safetensors", "Storage"]),
     tests("AdaptersTests", ["Adapters", "OrderedJSON", "Safetensors", "Storage"]),
     tests("PlanningTests", stages),
