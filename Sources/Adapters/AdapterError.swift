@@ -3,10 +3,12 @@
 package import OrderedJSON
 package import Safetensors
 package import Storage
+package import TorchFiles
 
 package enum AdapterError: Error, Equatable {
   case storage(StorageError)
   case container(SafetensorsError)
+  case torchFile(TorchFileError)
   /// adapter_config.json is no JSON or a member is of the wrong kind.
   case badConfig(path: String, JSONError)
   case badMember(path: String, key: String, expected: String)
@@ -45,6 +47,7 @@ package enum AdapterError: Error, Equatable {
     switch self {
     case .storage(let error): error.sentence
     case .container(let error): error.sentence
+    case .torchFile(let error): error.sentence
     case .badConfig(let path, let error): "\(path) is not valid JSON: \(error.sentence)"
     case .badMember(let path, let key, let expected):
       "\(path): \"\(key)\" must be \(expected); correct the file or save the adapter again"
@@ -62,7 +65,7 @@ package enum AdapterError: Error, Equatable {
     case .several(let path, let names):
       "\(path) holds several adapters (\(names.joined(separator: ", "))); name one of them"
     case .noWeights(let path, let found):
-      "\(path) holds no adapter_model.safetensors"
+      "\(path) holds no adapter_model.safetensors and no adapter_model.bin"
         + (found.isEmpty
           ? ""
           : "; found \(found.joined(separator: ", ")), which is not read: save it as safetensors")

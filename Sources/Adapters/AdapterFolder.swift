@@ -4,11 +4,13 @@
 //
 //   out/adapter_config.json, out/adapter_model.safetensors
 //   out/NAME/adapter_config.json, out/NAME/adapter_model-00001-of-00002.safetensors, …index.json
+//   out/adapter_config.json, out/adapter_model.bin             as older versions of PEFT saved it
 //   out/adapter_config.json, out/adapters.safetensors                                     mlx-lm
 //   style.safetensors, or the folder that holds it alone                 formats without a config
 import OrderedJSON
 package import Safetensors
 import Storage
+import TorchFiles
 
 /// An adapter's files, found and their headers read; nothing is interpreted yet.
 package struct AdapterFolder: Sendable {
@@ -49,7 +51,7 @@ package struct AdapterFolder: Sendable {
   /// An adapter that was named by its file. PEFT's files are nothing without their folder.
   private static func file(_ path: String) throws(AdapterError) -> AdapterFolder {
     let (folder, name) = (Path.parent(path), Path.name(path))
-    guard name.hasSuffix(".safetensors") else {
+    guard name.hasSuffix(".safetensors") || TorchFile.isName(name) else {
       if let foreign = ForeignFiles(files: [name]) { throw foreign.refusal(of: path) }
       throw .noWeights(path: folder, found: [name])
     }
@@ -68,22 +70,26 @@ package struct AdapterFolder: Sendable {
       hasConfig ? try WholeFile.read(configPath, limit: 64 << 20) : []
     }
     var files: [ShardHeader] = []
-    for name in names {
-      do { files.append(try ShardHeader.read(folder + "/" + name)) } catch {
-        throw .container(error)
-      }
-    }
+    for name in names { files.append(try header(folder + "/" + name)) }
     return AdapterFolder(
       path: path, configPath: configPath, hasConfig: hasConfig, configBytes: config, files: files,
       fileNames: names)
+  }
+
+  /// A file's header, read by the reader for its name; tensors in one order for both.
+  package static func header(_ path: String) throws(AdapterError) -> ShardHeader {
+    guard TorchFile.isName(path) else {
+      do { return try ShardHeader.read(path) } catch { throw .container(error) }
+    }
+    do { return try TorchFile.read(path).inWritingOrder } catch { throw .torchFile(error) }
   }
 
   /// The one weight file of a folder that has no config. A model's folder is no adapter's.
   private static func looseFile(in path: String) throws(AdapterError) -> String {
     let names = try storage { () throws(StorageError) in try Folder.list(path) }
     if let foreign = ForeignFiles(files: names) { throw foreign.refusal(of: path) }
-    if names.contains("pytorch_lora_weights.safetensors") {
-      return path + "/pytorch_lora_weights.safetensors"
+    for ending in [".safetensors", ".bin"] where names.contains("pytorch_lora_weights" + ending) {
+      return path + "/pytorch_lora_weights" + ending
     }
     let files = names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
     let isModel = names.contains { $0 == "config.json" || $0.hasSuffix(".index.json") }
@@ -113,12 +119,18 @@ package struct AdapterFolder: Sendable {
 
   private static func weightFiles(in path: String) throws(AdapterError) -> [String] {
     let names = try storage { () throws(StorageError) in try Folder.list(path) }
-    if names.contains("adapter_model.safetensors") { return ["adapter_model.safetensors"] }
-    let index = "adapter_model.safetensors.index.json"
-    if names.contains(index) { return try indexedFiles(path + "/" + index, in: names) }
-    if names.contains("adapters.safetensors") { return ["adapters.safetensors"] }
+    for ending in [".safetensors", ".bin"] {
+      let whole = "adapter_model" + ending
+      if names.contains(whole) { return [whole] }
+      let index = whole + ".index.json"
+      if names.contains(index) { return try indexedFiles(path + "/" + index, in: names) }
+      if names.contains("adapters" + ending) { return ["adapters" + ending] }
+    }
     let others = names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
     if others.count == 1 { return others }
+    // torchtune calls it by the epoch: adapter_0.pt.
+    let saved = names.filter { TorchFile.isName($0) && $0.hasPrefix("adapter") }
+    if others.isEmpty, saved.count == 1 { return saved }
     throw .noWeights(
       path: path,
       found: names.filter {

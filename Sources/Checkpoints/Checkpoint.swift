@@ -3,10 +3,12 @@
 //   config.json                        what the model is
 //   model.safetensors.index.json       which files hold its weights (several), or
 //   model.safetensors                  the one file that does
+//   pytorch_model.bin.index.json, pytorch_model.bin     the same as torch saved it
 //   tokenizer.json, *.py, …            side files: copied as they are
 package import OrderedJSON
 package import Safetensors
 import Storage
+import TorchFiles
 
 /// A base checkpoint: its shards, tensors, config and side files.
 package struct Checkpoint: Sendable {
@@ -16,7 +18,7 @@ package struct Checkpoint: Sendable {
   package let shards: [ShardHeader]
   /// Relative to the folder; runs of digits sort by value, so shard 2 comes before shard 10.
   package let shardNames: [String]
-  /// Shard by shard, by offset.
+  /// Shard by shard, by offset; of what torch saved, as safetensors' writer would lay them.
   package let tensors: [BaseTensor]
   /// config.json as read, and its bytes; nil where there is none.
   package let config: JSON?
@@ -114,7 +116,7 @@ package struct Checkpoint: Sendable {
     }
   }
 
-  /// Opens a folder, a single `.safetensors` file, one index file of a folder, or the snapshot that
+  /// Opens a folder, a single file of weights, one index file of a folder, or the snapshot that
   /// `refs/main` names of a model in the Hugging Face cache (`org/name`).
   package static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
     try open(path, cache: HubCache.folder())
@@ -162,14 +164,18 @@ package struct Checkpoint: Sendable {
   private static func read(
     _ folder: String, _ weights: WeightFiles, takesSideFiles: Bool
   ) throws(CheckpointError) -> Checkpoint {
-    var shards: [ShardHeader] = []
-    for name in weights.names {
-      do { shards.append(try ShardHeader.read(Path.join(folder, name))) } catch {
-        throw .shard(error)
-      }
-    }
     let config = try ConfigFile.read(Path.join(folder, "config.json"))
     let method = try Quantization.method(config: config?.json, folder: folder)
+    var shards: [ShardHeader] = []
+    var shared: Set<String> = []
+    for name in weights.names {
+      var header = try WeightFormat.header(Path.join(folder, name))
+      if TorchFile.isName(name) {
+        shared.formUnion(SharedTensors.leaveOut(of: &header, config: config?.json))
+        header = header.inWritingOrder
+      }
+      shards.append(header)
+    }
     let checkpoint = try Checkpoint(
       path: folder, shards: shards, shardNames: weights.names, config: config?.json,
       configBytes: config?.bytes,
@@ -179,7 +185,8 @@ package struct Checkpoint: Sendable {
       quantizationFiles: takesSideFiles ? try SideFiles.ofQuantization(folder) : [],
       hiddenScales: try Quantization.hiddenScales(method, folder: folder))
     if let index = weights.index {
-      for (tensor, file) in index.tensors where checkpoint.tensor(tensor) == nil {
+      for (tensor, file) in index.tensors
+      where checkpoint.tensor(tensor) == nil && !shared.contains(tensor) {
         throw .missingTensor(tensor, file: file, index: index.path)
       }
     }

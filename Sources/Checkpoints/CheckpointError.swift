@@ -1,12 +1,15 @@
 package import OrderedJSON
 package import Safetensors
 package import Storage
+package import TorchFiles
 
 /// Why a path cannot serve as a base checkpoint.
 package enum CheckpointError: Error, Equatable {
   case storage(StorageError)
   /// A shard's header cannot be read.
   case shard(SafetensorsError)
+  /// A file that torch saved cannot be read.
+  case torchFile(TorchFileError)
   /// A config or an index is not the JSON expected.
   case json(path: String, JSONError)
   /// Nothing is there, and it cannot be the name of a model.
@@ -14,8 +17,8 @@ package enum CheckpointError: Error, Equatable {
   case notInCache(name: String, cache: String)
   /// `refs/main` of a cached model names no snapshot.
   case badReference(path: String)
-  /// A file was given that is not safetensors.
-  case notSafetensors(path: String)
+  /// A file was given whose name is none of a container that is read.
+  case notWeights(path: String)
   /// A file was given that is one shard of a set.
   case oneOfSeveral(path: String, folder: String)
   case severalIndexes(folder: String, names: [String])
@@ -29,8 +32,8 @@ package enum CheckpointError: Error, Equatable {
   case repeatedTensor(String, first: String, second: String)
   /// The folder holds an adapter.
   case adapter(folder: String)
-  /// The folder holds weights in other formats alone.
-  case otherFormat(folder: String, names: [String])
+  /// The folder holds weights in a format that is not read, or the file is in one.
+  case foreign(path: String, names: [String], ForeignFormat)
   case noWeights(folder: String)
   /// A name in the folder leads to nothing.
   case deadLink(path: String)
@@ -40,6 +43,7 @@ package enum CheckpointError: Error, Equatable {
     switch self {
     case .storage(let error): error.sentence
     case .shard(let error): error.sentence
+    case .torchFile(let error): error.sentence
     case .json(let path, let error):
       "\(path) is not the JSON expected: \(error.sentence); mend it or fetch it again"
     case .notFound(let path): "\(path) does not exist; give a folder, a file or a model's name"
@@ -48,8 +52,9 @@ package enum CheckpointError: Error, Equatable {
         + "fetch it with `hf download \(name)`"
     case .badReference(let path):
       "\(path) does not name a snapshot; fetch the model again, or give its folder"
-    case .notSafetensors(let path):
-      "\(path) is not a .safetensors file, and only safetensors are read; convert it first"
+    case .notWeights(let path):
+      "\(path) is neither a .safetensors file nor one that torch saved (.bin, .pth, .pt); "
+        + "convert it first"
     case .oneOfSeveral(let path, let folder):
       "\(path) is one of several shards; give their folder, \(folder)"
     case .severalIndexes(let folder, let names):
@@ -75,9 +80,10 @@ package enum CheckpointError: Error, Equatable {
         + "remove the file that does not belong to the checkpoint"
     case .adapter(let folder):
       "\(folder) is an adapter, not a base; give it as --adapter and the base's folder as --base"
-    case .otherFormat(let folder, let names):
-      "\(folder) holds \(Self.list(names)), and only safetensors are read; convert it first, "
-        + "with transformers' save_pretrained"
+    case .foreign(let path, let names, let format):
+      names.isEmpty
+        ? "\(path) is not read: \(format.advice)"
+        : "\(path) holds \(Self.list(names)), not read: \(format.advice)"
     case .noWeights(let folder):
       "\(folder) holds no weights; a model.safetensors or an index with its shards is expected"
     case .deadLink(let path):

@@ -5,6 +5,7 @@
 //   model-00000-of-00014.safetensors              gpt-oss: from 0 to 14, fifteen files
 //   model-1-of-61.safetensors                     Kimi-K2
 //   model.safetensors-00001-of-00014.safetensors  Qwen3.5
+//   pytorch_model-00001-of-00002.bin              what torch saved
 
 /// A shard's name, taken apart.
 package struct NumberedName: Equatable {
@@ -16,11 +17,14 @@ package struct NumberedName: Equatable {
   /// The last number (or the count), as it is written.
   package var totalText: String
   package var total: Int
+  /// `.safetensors`, or that of a file that torch saved.
+  package var ending: String
 
   /// Takes a name apart; nil where it does not count itself.
   package init?(_ name: String) {
-    guard name.hasSuffix(".safetensors") else { return nil }
-    let stem = name.dropLast(".safetensors".count).utf8
+    let endings = WeightFormat.all.flatMap(\.endings)
+    guard let ending = endings.first(where: { name.hasSuffix($0) }) else { return nil }
+    let stem = name.dropLast(ending.count).utf8
     let tail = stem.reversed().prefix(while: NaturalOrder.isDigit)
     let rest = stem.dropLast(tail.count)
     guard !tail.isEmpty, rest.reversed().starts(with: "-of-".utf8.reversed()) else { return nil }
@@ -37,15 +41,16 @@ package struct NumberedName: Equatable {
     width = digits.count
     self.totalText = totalText
     self.total = total
+    self.ending = ending
   }
 
   /// The name of another shard of the same set.
   package func name(of number: Int) -> String {
     let digits = String(number)
     let zeros = String(repeating: "0", count: max(0, width - digits.count))
-    return "\(prefix)-\(zeros)\(digits)-of-\(totalText).safetensors"
+    return "\(prefix)-\(zeros)\(digits)-of-\(totalText)\(ending)"
   }
 
   /// Shards with an equal key form one set.
-  package var set: String { "\(prefix)-*-of-\(totalText).safetensors" }
+  package var set: String { "\(prefix)-*-of-\(totalText)\(ending)" }
 }

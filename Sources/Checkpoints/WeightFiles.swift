@@ -1,7 +1,8 @@
 // Which files of a folder are the model's weights. With `model.safetensors.index.json` it is that
 // list; else exactly `model.safetensors`; else the same with diffusers' name for them; else the
-// list of the only other index; else the only file or the only whole set of numbered files. Weights
-// in another layout (`consolidated*`) and adapters are never taken for the model.
+// list of the only other index; else the only file or the only whole set of numbered files. Where
+// there is no safetensors file, the same goes for `pytorch_model.bin` and its kin. Weights in
+// another layout (`consolidated*`) and adapters are never taken for the model.
 import Storage
 
 /// The files that hold a model's weights.
@@ -13,25 +14,38 @@ struct WeightFiles {
   static func find(in folder: String) throws(CheckpointError) -> WeightFiles {
     let names = try checked { () throws(StorageError) in try Folder.list(folder) }
     let own = names.filter { !$0.hasPrefix(".") && !isStray($0) }
-    let indexes = own.filter { $0.hasSuffix(".safetensors.index.json") }
-    for name in ["model.safetensors", "diffusion_pytorch_model.safetensors"] {
-      let index = name + ".index.json"
-      if indexes.contains(index) { return try indexed(Path.join(folder, index)) }
-      if own.contains(name) { return WeightFiles(names: [name]) }
+    for format in WeightFormat.all {
+      if let weights = try find(format, among: own, in: folder) { return weights }
     }
+    throw refusal(of: folder, names: names)
+  }
+
+  /// The weights in one format; nil where there are none.
+  private static func find(
+    _ format: WeightFormat, among names: [String], in folder: String
+  ) throws(CheckpointError) -> WeightFiles? {
+    for name in format.wholes {
+      let index = name + ".index.json"
+      if names.contains(index) { return try indexed(Path.join(folder, index)) }
+      if names.contains(name) { return WeightFiles(names: [name]) }
+    }
+    let indexes = names.filter(format.isIndex)
     guard indexes.count <= 1 else { throw .severalIndexes(folder: folder, names: indexes) }
     if let index = indexes.first { return try indexed(Path.join(folder, index)) }
 
-    let weights = own.filter { $0.hasSuffix(".safetensors") }
-    guard !weights.isEmpty else { throw refusal(of: folder, names: names) }
-    return WeightFiles(names: try onlySet(of: weights, in: folder))
+    let weights = names.filter(format.holds)
+    if weights.isEmpty { return nil }
+    return WeightFiles(names: try onlySet(of: weights, format, in: folder))
   }
 
-  /// The weights of a file named by itself: a lone `.safetensors` file, or an index.
+  /// The weights of a file named by itself: a lone file of weights, or an index.
   static func single(_ path: String) throws(CheckpointError) -> WeightFiles {
     let name = Path.name(path)
-    if name.hasSuffix(".safetensors.index.json") { return try indexed(path) }
-    guard name.hasSuffix(".safetensors") else { throw .notSafetensors(path: path) }
+    if let format = ForeignFormat.of(name), format == .meta || WeightFormat.of(name) == nil {
+      throw .foreign(path: path, names: [], format)
+    }
+    guard let format = WeightFormat.of(name) else { throw .notWeights(path: path) }
+    if format.isIndex(name) { return try indexed(path) }
     if let shard = NumberedName(name), shard.total > 1 {
       throw .oneOfSeveral(path: path, folder: Path.parent(path))
     }
@@ -43,12 +57,12 @@ struct WeightFiles {
     return WeightFiles(names: index.files, index: index)
   }
 
-  /// The only set among the files, whole; a set named `model` goes before others.
+  /// The only set among the files, whole; a set named as the model's goes before others.
   private static func onlySet(
-    of files: [String], in folder: String
+    of files: [String], _ format: WeightFormat, in folder: String
   ) throws(CheckpointError) -> [String] {
     let sets = Dictionary(grouping: files) { NumberedName($0)?.set ?? $0 }
-    let preferred = sets.keys.filter { $0.hasPrefix("model-*-of-") }
+    let preferred = sets.keys.filter { $0.hasPrefix(format.shards) }
     let candidates = sets.count == 1 ? Array(sets.keys) : preferred
     guard candidates.count == 1, let set = sets[candidates[0]] else {
       throw .severalWeights(folder: folder, names: sets.keys.sorted(by: NaturalOrder.precedes))
@@ -76,17 +90,11 @@ struct WeightFiles {
 
   /// Why a folder without weights is no base: what lies there instead.
   private static func refusal(of folder: String, names: [String]) -> CheckpointError {
-    let adapters = ["adapter_config.json", "pytorch_lora_weights.safetensors"]
+    let adapters = [
+      "adapter_config.json", "pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin",
+    ]
     if adapters.contains(where: names.contains) { return .adapter(folder: folder) }
-    let others = names.filter { name in
-      isStray(name) || name == ".metadata" || otherFormats.contains { name.hasSuffix($0) }
-    }
-    return others.isEmpty
-      ? .noWeights(folder: folder) : .otherFormat(folder: folder, names: others)
+    guard let foreign = ForeignFormat.of(names) else { return .noWeights(folder: folder) }
+    return .foreign(path: folder, names: foreign.files, foreign.format)
   }
-
-  private static let otherFormats = [
-    ".bin", ".pth", ".pt", ".ckpt", ".gguf", ".ggml", ".onnx", ".h5", ".msgpack", ".npz", ".distcp",
-    ".ot", ".tflite", ".nemo",
-  ]
 }

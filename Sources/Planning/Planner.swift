@@ -67,7 +67,7 @@ package enum Planner {
     func input(_ role: InputFile.Role, _ name: String, _ header: ShardHeader) -> InputFile {
       InputFile(
         role: role, path: header.path, name: name, byteCount: header.fileByteCount,
-        modified: header.modified, headerDigest: header.digest.description)
+        modified: header.modified, headerDigest: header.digest.description, views: header.views)
     }
     return zip(checkpoint.shardNames, checkpoint.shards).map { input(.base, $0, $1) }
       + adapters.enumerated().flatMap { index, adapter in
@@ -96,7 +96,8 @@ package enum Planner {
         members[stored?.shard ?? checkpoint.shards.count - 1].append(index)
       }
       // A shard of nothing but scales has nothing left once they are used.
-      groups = zip(checkpoint.shardNames, members).enumerated().compactMap { shard, group in
+      let names = OutputNames.of(checkpoint.shardNames)
+      groups = zip(names, members).enumerated().compactMap { shard, group in
         group.1.isEmpty && !checkpoint.shards[shard].tensors.isEmpty
           ? nil : (Optional(group.0), group.1)
       }

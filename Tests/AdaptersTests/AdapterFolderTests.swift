@@ -80,13 +80,47 @@ struct AdapterFolderTests {
         == "\(index): \"\(Self.a)\" names no file of this folder")
   }
 
-  @Test func `pickled weights are refused with what was found`() throws {
+  @Test func `weights under another name are refused with what was found`() throws {
     try scratch.write("adapter/adapter_config.json", config)
-    try scratch.write("adapter/adapter_model.bin", "pickle")
+    try scratch.write("adapter/lora.pt", "pickle")
     #expect(
       refusal(scratch("adapter"))
-        == "\(scratch("adapter")) holds no adapter_model.safetensors; found adapter_model.bin, "
-        + "which is not read: save it as safetensors")
+        == "\(scratch("adapter")) holds no adapter_model.safetensors and no adapter_model.bin; "
+        + "found lora.pt, which is not read: save it as safetensors")
+  }
+
+  @Test func `weights that torch saved are read, and safetensors before them`() throws {
+    try scratch.write("adapter/adapter_config.json", config)
+    let tensors = pair().map { tensor in
+      (
+        tensor.name,
+        SamplePickle.tensor(
+          SamplePickle.storage(count: 64), shape: tensor.shape,
+          strides: [tensor.shape[1], 1])
+      )
+    }
+    let zip = SampleZip(
+      pickle: SamplePickle.program(SamplePickle.dict(tensors)),
+      [("0", [UInt8](repeating: 0, count: 256))])
+    let path = try scratch.write("adapter/adapter_model.bin", zip.bytes)
+    let adapter = try Adapter.open(scratch("adapter"))
+    #expect(adapter.files.map(\.path) == [path])
+    #expect(adapter.folder.fileNames == ["adapter_model.bin"])
+    #expect(adapter.modules.map(\.a.shape) == [pair()[0].shape])
+
+    try scratch.write("adapter/adapter_model.safetensors", pair())
+    let other = try Adapter.open(scratch("adapter"))
+    #expect(other.folder.fileNames == ["adapter_model.safetensors"])
+    #expect(other.modules.map(\.path) == adapter.modules.map(\.path))
+  }
+
+  @Test func `broken weights that torch saved are refused in their own words`() throws {
+    try scratch.write("adapter/adapter_config.json", config)
+    let path = try scratch.write("adapter/adapter_model.bin", "pickle")
+    #expect(
+      refusal(scratch("adapter"))
+        == "\(path) cannot be read as weights saved by torch: it is neither a zip nor a pickle "
+        + "that torch wrote; give a file that torch.save wrote, or safetensors")
   }
 
   @Test func `a folder without a config is refused`() throws {

@@ -16,6 +16,7 @@ struct NaturalOrderTests {
       "model-00001-of-00004.safetensors", "model-00007-of-000163.safetensors",
       "model-1-of-61.safetensors", "model.safetensors-00003-of-00014.safetensors",
       "model.fp16-00001-of-00002.safetensors", "-1-of-2.safetensors",
+      "pytorch_model-00001-of-00002.bin", "weights-1-of-3.pth",
     ] {
       let parts = try #require(NumberedName(name))
       #expect(parts.name(of: parts.number) == name)
@@ -27,7 +28,7 @@ struct NaturalOrderTests {
 
   @Test(arguments: [
     "model.safetensors", "model-of-4.safetensors", "model-1-of-.safetensors",
-    "model1-of-4.safetensors", "model-1-of-4.bin", "model-1of-4.safetensors",
+    "model1-of-4.safetensors", "model-1-of-4.gguf", "model-1of-4.safetensors",
     "model-1-of-99999999999999999999.safetensors", "1-of-2.safetensors",
   ]) func `a name that does not count itself is told apart`(name: String) {
     #expect(NumberedName(name) == nil)

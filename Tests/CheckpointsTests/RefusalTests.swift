@@ -168,8 +168,17 @@ struct RefusalTests {
     try scratch.write("model.gguf", "GGUF")
     #expect(
       try refusal(scratch("model.gguf"))
-        == "BASE/model.gguf is not a .safetensors file, and only safetensors are read; "
-        + "convert it first")
+        == "BASE/model.gguf is not read: weights for llama.cpp, mostly quantised; "
+        + "give the Hugging Face checkpoint it was made from")
+    try scratch.write("model.dat", "x")
+    #expect(
+      try refusal(scratch("model.dat"))
+        == "BASE/model.dat is neither a .safetensors file nor one that torch saved (.bin, .pth, "
+        + ".pt); convert it first")
+    try scratch.write("consolidated.00.pth", "x")
+    #expect(
+      try refusal(scratch("consolidated.00.pth")).hasPrefix(
+        "BASE/consolidated.00.pth is not read: weights in Meta's own layout, "))
   }
 
   @Test func `a broken shard is refused in its own words`() throws {
@@ -190,26 +199,83 @@ struct RefusalTests {
         == "BASE is an adapter, not a base; give it as --adapter and the base's folder as --base")
   }
 
-  @Test(arguments: [
-    ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"],
-    ["consolidated.00.pth", "params.json"], ["consolidated.safetensors"], ["model.Q4_K_M.gguf"],
-    [".metadata", "__0_0.distcp"], ["tf_model.h5"],
-  ]) func `weights in another format are refused by name`(names: [String]) throws {
-    for name in names { try scratch.write(name, "x") }
+  /// Files of a folder, and why their format is not read.
+  private static let foreign: [(names: [String], advice: String)] = [
+    (
+      ["consolidated.00.pth", "consolidated.01.pth"],
+      "weights in Meta's own layout, with other names and another order of the heads than an "
+        + "adapter's base; fetch the model's Hugging Face version, or convert it with "
+        + "transformers' convert_llama_weights_to_hf.py"
+    ),
+    (
+      ["consolidated.safetensors"],
+      "weights in Mistral's own layout, with other names and another order of the heads than an "
+        + "adapter's base; fetch the model's Hugging Face files, or convert it with "
+        + "transformers' convert_mistral_weights_to_hf.py"
+    ),
+    (
+      [".metadata", "__0_0.distcp"],
+      "a distributed checkpoint of torch; make one file of it with `python -m "
+        + "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER pytorch_model.bin`"
+    ),
+    (
+      ["epoch=3.ckpt"],
+      "a training checkpoint; save the model's state_dict of it as safetensors"
+    ),
+    (
+      ["tf_model.h5"],
+      "weights of TensorFlow; fetch the model's safetensors, or load it with from_tf=True in "
+        + "transformers 4 and save it anew"
+    ),
+    (
+      ["flax_model.msgpack"],
+      "weights of Flax; fetch the model's safetensors, or load it with from_flax=True in "
+        + "transformers 4 and save it anew"
+    ),
+    (
+      ["model.Q4_K_M.gguf"],
+      "weights for llama.cpp, mostly quantised; give the Hugging Face checkpoint it was made from"
+    ),
+    (["model.onnx"], "a graph of ONNX; give the checkpoint it was exported from"),
+    (
+      ["rust_model.ot"],
+      "which is neither safetensors nor saved by torch; convert it first, with transformers' "
+        + "save_pretrained"
+    ),
+  ]
+
+  @Test(arguments: foreign)
+  func `weights in another format are refused by name`(names: [String], advice: String) throws {
+    for name in names + ["params.json", "training_args.bin", "optimizer.pt"] {
+      try scratch.write(name, "x")
+    }
     try scratch.write("config.json", "{}")
-    let found = names.filter { $0 != "params.json" }.joined(separator: ", ")
     #expect(
-      try refusal()
-        == "BASE holds \(found), and only safetensors are read; convert it first, "
-        + "with transformers' save_pretrained")
+      try refusal() == "BASE holds \(names.joined(separator: ", ")), not read: \(advice)")
   }
 
   @Test func `many files of another format are counted`() throws {
-    for number in 1...6 { try scratch.write("pytorch_model-\(number).bin", "x") }
+    for number in 1...6 { try scratch.write("consolidated.0\(number).pth", "x") }
     #expect(
       try refusal().hasPrefix(
-        "BASE holds pytorch_model-1.bin, pytorch_model-2.bin, "
-          + "pytorch_model-3.bin, pytorch_model-4.bin and 2 more, and"))
+        "BASE holds consolidated.01.pth, consolidated.02.pth, consolidated.03.pth, "
+          + "consolidated.04.pth and 2 more, not read: weights in Meta's own layout, "))
+  }
+
+  @Test func `a broken file of torch is refused in its own words`() throws {
+    try scratch.write("pytorch_model.bin", "x")
+    #expect(
+      try refusal()
+        == "BASE/pytorch_model.bin cannot be read as weights saved by torch: it is neither a zip "
+        + "nor a pickle that torch wrote; give a file that torch.save wrote, or safetensors")
+  }
+
+  @Test func `a set of torch's files that is not whole is refused`() throws {
+    for number in [1, 3] { try scratch.write("pytorch_model-0000\(number)-of-00003.bin", "x") }
+    #expect(
+      try refusal()
+        == "BASE lacks pytorch_model-00002-of-00003.bin: 2 of its set are there and no index says "
+        + "otherwise; fetch the missing file")
   }
 
   @Test func `an empty folder is refused`() throws {

@@ -214,12 +214,37 @@ struct InspectTests {
     #expect(text.hasSuffix("unet.attn1.to_q  lora_A 2 x 4 F32\n"))
   }
 
-  @Test func `an adapter of pickles says so`() throws {
-    try scratch.write("adapter/adapter_model.bin", "x")
+  @Test func `an adapter that torch saved is shown like any other`() throws {
+    let zip = SampleZip(
+      pickle: SamplePickle.program(SamplePickle.dict([("score.weight", SamplePickle.tensor())])))
+    try scratch.write("adapter/adapter_model.bin", zip.bytes)
     try scratch.write("adapter/adapter_config.json", #"{"peft_type": "LORA"}"#)
     let text = try inspect(scratch("adapter"))
-    #expect(text.contains("adapter_model.bin, a pickle: its tensors are not shown\n"))
-    #expect(text.hasSuffix("tensors  0 tensors, 0 B\n"))
+    #expect(text.contains("weights  adapter_model.bin\ntensors  1 tensor, 24 B\n"))
+    // Not read where safetensors are there too.
+    try scratch.write("adapter/adapter_model.bin", "x")
+    try scratch.write("adapter/adapter_model.safetensors", [SampleTensor("a", .f32, [1])])
+    #expect(
+      try inspect(scratch("adapter")).contains(
+        "weights  adapter_model.safetensors\ntensors  1 tensor, 4 B\n"))
+  }
+
+  @Test func `an adapter that torch did not save is refused`() throws {
+    let path = try scratch.write("adapter/adapter_model.bin", "x")
+    try scratch.write("adapter/adapter_config.json", #"{"peft_type": "LORA"}"#)
+    let error = #expect(throws: CommandError.self) { try inspect(scratch("adapter")) }
+    #expect(error?.exitCode == .badInput)
+    #expect(error?.sentence.hasPrefix("\(path) cannot be read as weights saved by torch: ") == true)
+  }
+
+  @Test func `of a tensor whose elements lie apart the first one's place is shown`() throws {
+    let turned = SamplePickle.tensor(offset: 1, shape: [3, 2], strides: [1, 3])
+    let zip = SampleZip(pickle: SamplePickle.program(SamplePickle.dict([("w", turned)])))
+    let path = try scratch.write("weights.pth", zip.bytes)
+    let place = try #require(zip.bytes.firstRange(of: [UInt8](0..<64))).lowerBound + 4
+    #expect(try inspect(path, tensors: true).contains(" \(place)  w\n"))
+    let json = try JSON(parsing: Array(try inspect(path, tensors: true, json: true).utf8))
+    #expect(json["tensors"]?.elements?.first?["offset"]?.int == place)
   }
 
   @Test func `a config that is no JSON is bad input`() throws {

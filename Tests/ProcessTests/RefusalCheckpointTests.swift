@@ -89,18 +89,33 @@ struct RefusalCheckpointTests {
     try bench.expectRefusal(base: scratch("empty"), naming: [scratch("empty"), "no weights"])
   }
 
-  @Test(arguments: ["pytorch_model.bin", "model.gguf", "consolidated.00.pth", "tf_model.h5"])
+  @Test(arguments: ["model.onnx", "model.gguf", "consolidated.00.pth", "tf_model.h5"])
   func `a base in another format alone is refused`(_ name: String) throws {
     try scratch.write("other/" + name, "weights")
     try scratch.write("other/config.json", "{}")
     try bench.expectRefusal(
-      base: scratch("other"), naming: [scratch("other"), name, "only safetensors"])
+      base: scratch("other"), naming: [scratch("other"), name, "not read"])
   }
 
   @Test func `a file that is no safetensors as a base is refused`() throws {
-    try scratch.write("model.gguf", "GGUF")
+    try scratch.write("model.dat", "data")
     try bench.expectRefusal(
-      base: scratch("model.gguf"), naming: [scratch("model.gguf"), "not a .safetensors file"])
+      base: scratch("model.dat"),
+      naming: [scratch("model.dat"), "neither a .safetensors file nor one that torch saved"])
+  }
+
+  @Test func `a base of torch that would run something is refused`() throws {
+    let zip = SampleZip(
+      pickle: SamplePickle.program(
+        SamplePickle.call(
+          SamplePickle.global("posix", "system"), SamplePickle.text("touch \(scratch("touched"))")))
+    )
+    try scratch.write("evil/pytorch_model.bin", zip.bytes)
+    try scratch.write("evil/config.json", "{}")
+    try bench.expectRefusal(
+      base: scratch("evil"),
+      naming: [scratch("evil/pytorch_model.bin"), "posix.system", "was not run"])
+    #expect(!FileManager.default.fileExists(atPath: scratch("touched")))
   }
 
   @Test func `one shard of several as a base is refused`() throws {

@@ -16,7 +16,7 @@ struct InspectFlags: CommandFlags, Equatable {
     arguments: [
       Argument(
         "PATH", .source, \.path,
-        "A checkpoint or adapter: a folder, one safetensors file, or a name such as org/name "
+        "A checkpoint or adapter: a folder, one file of weights, or a name such as org/name "
           + "from the Hugging Face cache.")
     ],
     groups: [

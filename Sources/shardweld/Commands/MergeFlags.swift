@@ -110,7 +110,7 @@ struct MergeFlags: CommandFlags, Equatable {
     [
       .required(
         "--base", .source, \.base,
-        "Checkpoint: a folder, one safetensors file, or a name such as org/name from the "
+        "Checkpoint: a folder, one file of weights, or a name such as org/name from the "
           + "Hugging Face cache."),
       .list(
         "--adapter", .adapter, \.adapters, required: true,

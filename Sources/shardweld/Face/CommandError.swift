@@ -10,6 +10,7 @@ import Planning
 import Publishing
 import Safetensors
 import Storage
+import TorchFiles
 
 /// Why a command did not end well.
 enum CommandError: Error, Equatable {
@@ -63,8 +64,9 @@ enum CommandError: Error, Equatable {
   var exitCode: ExitCode {
     switch self {
     case .storage(.noSpace): .again
-    case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)), .safetensors(.storage),
-      .adapter(.storage), .adapter(.container(.storage)), .messaging(.storage):
+    case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)),
+      .checkpoint(.torchFile(.storage)), .safetensors(.storage), .adapter(.storage),
+      .adapter(.container(.storage)), .adapter(.torchFile(.storage)), .messaging(.storage):
       .failed
     case .usage, .checkpoint, .safetensors, .json, .adapter, .planning, .refused: .badInput
     case .plan, .failed: .failed

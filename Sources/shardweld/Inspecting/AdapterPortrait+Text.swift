@@ -9,10 +9,7 @@ extension AdapterPortrait {
     facts.add("kind", kind)
     if let trainedOn { facts.add("trained on", trainedOn) }
     for member in settings { facts.add(member.key, Self.text(member.value)) }
-    for file in files {
-      let remark = file.hasSuffix(".bin") ? ", a pickle: its tensors are not shown" : ""
-      facts.add("weights", file + remark)
-    }
+    for file in files { facts.add("weights", file) }
     let byteCount = tensors.reduce(0) { $0 + $1.byteCount }
     facts.add("tensors", "\(Amount.count(tensors.count, "tensor")), \(Amount.bytes(byteCount))")
     return tensors.isEmpty ? facts.text : facts.text + "\n" + table.text()

@@ -4,6 +4,7 @@ import Adapters
 import OrderedJSON
 import Safetensors
 import Storage
+import TorchFiles
 
 /// What is told of an adapter.
 struct AdapterPortrait {
@@ -23,28 +24,29 @@ struct AdapterPortrait {
       try FileStatus.of(configPath) != nil
     }
     let config = hasConfig ? try json(configPath) : .object([])
-    let files: [String]
+    var files: [String]
     var tensors: [TensorEntry] = []
     do throws(StorageError) {
       files = try Folder.list(path).filter(isWeightFile)
     } catch {
       throw .storage(error)
     }
-    for file in files where file.hasSuffix(".safetensors") {
-      do throws(SafetensorsError) {
-        tensors += try ShardHeader.read(Path.join(path, file)).tensors
-      } catch {
-        throw .safetensors(error)
+    // Where both are there, what torch saved is not read: a copy of the other, or an old one.
+    let plain = files.filter { $0.hasSuffix(".safetensors") }
+    if !plain.isEmpty { files = plain }
+    for file in files {
+      let header = try wrap(CommandError.adapter) { () throws(AdapterError) in
+        try AdapterFolder.header(Path.join(path, file))
       }
+      tensors += header.tensors
     }
     return AdapterPortrait(
       path: path, config: config, files: files, tensors: tensors, listsTensors: listsTensors)
   }
 
   private static func isWeightFile(_ name: String) -> Bool {
-    name == "adapters.safetensors" || name == "pytorch_lora_weights.safetensors"
-      || name.hasPrefix("adapter_model")
-        && (name.hasSuffix(".safetensors") || name.hasSuffix(".bin"))
+    (name.hasPrefix("adapter") || name.hasPrefix("pytorch_lora_weights"))
+      && (name.hasSuffix(".safetensors") || TorchFile.isName(name))
   }
 
   private static func json(_ path: String) throws(CommandError) -> JSON {
