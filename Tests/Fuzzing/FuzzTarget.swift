@@ -50,6 +50,8 @@ package struct FuzzTarget {
     ("header", header),
     ("file", file),
     ("index", index),
+    ("torch-file", torchFile),
+    ("torch-pickle", torchPickle),
     ("adapter-config", adapterConfig),
     ("config-edit", configEdit),
     ("plan", plan),
