@@ -98,7 +98,7 @@ struct KohyaReaderTests {
     try scratch.write("a.ckpt", "x")
     #expect(
       refusal("a.ckpt")
-        == "\(scratch.path) holds no adapter_model.safetensors; found a.ckpt, which is not read: save it as safetensors"
+        == "\(scratch.path) holds no adapter_model.safetensors and no adapter_model.bin; found a.ckpt, which is not read: save it as safetensors"
     )
   }
 
