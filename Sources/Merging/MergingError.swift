@@ -42,6 +42,7 @@ package enum MergingError: Error, Equatable {
     case rank = "an update's rank is below 1"
     case rule = "it has a rule that this version does not know"
     case operand = "an update's tensor does not have the window's size"
+    case order = "its stored order names a group of scales that it does not have"
     case decoding = "its stored form is not known or does not fit its shape"
   }
 

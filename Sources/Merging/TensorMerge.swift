@@ -112,7 +112,10 @@ final class TensorMerge {
     let elementSize = max(sourceByteCount, outputByteCount)
     let most = budget.tileByteCount / elementSize
     let fair = max(1 << 15, (recipe.elementCount + budget.threads - 1) / budget.threads)
-    let normal = min(most, TileBudget.streamByteCount / elementSize, fair)
+    // What is stored transposed is read in a short run for each column: the more rows the better.
+    let stream =
+      recipe.decoding?.isTransposed == true ? most : TileBudget.streamByteCount / elementSize
+    let normal = min(most, stream, fair)
     var holdsAll = false
     if recipe.elementsTogether > 0 { return cutRows(normal) }
     for elementCount in [normal, min(most, fair)] where !holdsAll {

@@ -38,6 +38,14 @@ struct Dequantized {
   /// True where a quantised weight becomes plain.
   func has(_ name: String) -> Bool { isAll || names.contains(name) }
 
+  /// True where a head of its own was quantised although the config ties it: once plain, it is not
+  /// the embedding any more.
+  func unties(_ tie: EmbeddingTie?) -> Bool {
+    guard isAll, let tie, tie.headExists else { return false }
+    let quantized = base.checkpoint.quantized
+    return (quantized[tie.head] == nil) != (quantized[tie.embedding] == nil)
+  }
+
   /// AWQ and SmoothQuant scale a weight's columns and undo it in the layer before, so that an
   /// adapter trained on the plain model does not fit.
   private mutating func checkHiddenScales(_ adapters: [Adapter]) throws(PlanningError) {

@@ -58,7 +58,8 @@ package enum Planner {
       },
       jobs: jobs,
       hasIndex: jobs.count > 1 || jobs[0].shardName != base.weightsName + ".safetensors",
-      configChanges: config.changes(drafts, isUntied: isUntied, tie: tie, options.dtype)
+      configChanges: config.changes(
+        drafts, isUntied: isUntied || dequantized.unties(tie), tie: tie, options.dtype)
         + dequantized.configChanges(options.dtype),
       setAside: setAside, warnings: config.warnings(drafts) + dequantized.warnings)
   }

@@ -4,6 +4,7 @@ import Adapters
 import Checkpoints
 import Foundation
 import Merging
+import OrderedJSON
 import Planning
 import Safetensors
 import Storage
@@ -40,12 +41,12 @@ struct DequantizingTests {
     return tensors
   }
 
-  private func dequantize(
-    _ checkpoint: Checkpoint, _ budget: TileBudget
+  private func merge(
+    _ checkpoint: Checkpoint, _ adapters: [Adapter], _ options: MergeOptions,
+    _ budget: TileBudget
   ) throws -> [String: Plain] {
-    var options = MergeOptions()
-    options.dequantize = .all
-    let plan = try Planner.plan(checkpoint, adapters: [], options: options)
+    let plan = try Planner.plan(
+      checkpoint, adapters: adapters.map { ($0, 1) }, options: options)
     let encoded = PlanCodec.encode(plan)
     #expect(try PlanCodec.decode(encoded.bytes) == plan)
     var all: [String: Plain] = [:]
@@ -69,13 +70,79 @@ struct DequantizingTests {
     var small = TileBudget(memoryByteCount: 0, threads: 3)
     small.tileByteCount = 512
     small.blockByteCount = 512
+    var options = MergeOptions()
+    options.dequantize = .all
     for budget in [TileBudget(threads: 1), small] {
-      let found = try dequantize(checkpoint, budget)
+      let found = try merge(checkpoint, [], options, budget)
       #expect(found.keys.sorted() == expected.keys.sorted())
       for (name, tensor) in expected {
         let own = try #require(found[name])
         #expect(own.dtype == tensor.dtype && own.shape == tensor.shape, "\(name)")
         #expect(own.bytes == tensor.bytes, "\(name): \(differences(own, tensor))")
+      }
+    }
+  }
+
+  /// A checkpoint that is stored plain, with the values that the library gives.
+  private func plain(_ name: String) throws -> Checkpoint {
+    let folder = Self.fixtures + "/" + name + "/"
+    try FileManager.default.createDirectory(
+      atPath: scratch("plain"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      atPath: folder + "expected/model.safetensors", toPath: scratch("plain/model.safetensors"))
+    let config = try JSON(
+      parsing: Array(Data(contentsOf: URL(filePath: folder + "base/config.json"))))
+    var bare = config
+    (bare["quantization_config"], bare["quantization"]) = (nil, nil)
+    try scratch.write("plain/config.json", bare.indented)
+    return try Checkpoint.open(scratch("plain"))
+  }
+
+  /// A pair for every quantised matrix.
+  private func adapter(of checkpoint: Checkpoint, _ dora: Bool) throws -> Adapter {
+    var generator = SeededGenerator(seed: 7)
+    var tensors: [SampleTensor] = []
+    let isGPT2 = checkpoint.config?["model_type"]?.text == "gpt2"
+    for weight in checkpoint.quantized.weights where weight.shape.count == 2 {
+      let (rows, columns) =
+        isGPT2 ? (weight.shape[1], weight.shape[0]) : (weight.shape[0], weight.shape[1])
+      let module = "base_model.model." + weight.module
+      tensors += [
+        SampleTensor(module + ".lora_A.weight", .f32, [3, columns], from: &generator),
+        SampleTensor(module + ".lora_B.weight", .f32, [rows, 3], from: &generator),
+      ]
+      if dora {
+        tensors.append(
+          SampleTensor(
+            module + ".lora_magnitude_vector.weight", .f32, [rows], from: &generator, size: 1))
+      }
+    }
+    try scratch.write("adapter/adapter_model.safetensors", tensors)
+    try scratch.write(
+      "adapter/adapter_config.json",
+      #"{"peft_type": "LORA", "r": 3, "lora_alpha": 6, "use_dora": \#(dora)}"#)
+    return try Adapter.open(scratch("adapter"))
+  }
+
+  @Test(arguments: names, [false, true])
+  func `a merge is the merge into the base that was dequantised before`(
+    _ name: String, _ dora: Bool
+  ) throws {
+    let quantized = try Checkpoint.open(Self.fixtures + "/" + name + "/base")
+    guard quantized.quantized.weights.contains(where: { $0.shape.count == 2 }) else { return }
+    let adapter = try adapter(of: quantized, dora)
+    var small = TileBudget(memoryByteCount: 0, threads: 2)
+    small.tileByteCount = 1024
+    small.blockByteCount = 1024
+    var options = MergeOptions()
+    options.nonFinite = .keep
+    let expected = try merge(plain(name), [adapter], options, TileBudget(threads: 1))
+    for budget in [TileBudget(threads: 2), small] {
+      let found = try merge(quantized, [adapter], options, budget)
+      #expect(found.keys.sorted() == expected.keys.sorted())
+      for (name, tensor) in expected {
+        let own = try #require(found[name])
+        #expect(own == tensor, "\(name): \(differences(own, tensor))")
       }
     }
   }

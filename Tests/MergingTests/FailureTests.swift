@@ -191,6 +191,18 @@ import Testing
     try expectUnfit(.file) { $0.source.offset = 1 << 40 }
     try expectUnfit(.file) { $0.source.offset = -1 }
     try expectUnfit(.dtype) { $0.source.dtype = .i16 }
+    func decoding(_ form: String, _ source: TensorBytes) -> Decoding {
+      Decoding(
+        form: form, title: "", dtype: .bf16,
+        operands: [Decoding.Operand(role: "codes", tensor: source, shape: [6, 8])], numbers: [],
+        isTransposed: false)
+    }
+    try expectUnfit(.decoding) { $0.decoding = decoding("nonsense", $0.source) }
+    try expectUnfit(.decoding) { $0.decoding = decoding("nibbles", $0.source) }
+    try expectUnfit(.file) {
+      $0.decoding = decoding("nibbles", $0.source)
+      $0.decoding?.operands[0].tensor.offset = 1 << 40
+    }
     try expectUnfit(.dtype) { $0.dtype = .u8 }
     try expectUnfit(.window) { $0.updates[0].window.rows = 0..<7 }
     try expectUnfit(.window) { $0.updates[0].window.columns = 8..<9 }

@@ -2,7 +2,7 @@
 // them along a row. MXFP4's scale is a power of two; NVFP4's is a small float, which a scale of the
 // whole tensor divides (compressed-tensors) or multiplies (ModelOpt).
 //
-//   gpt-oss             …experts.down_proj_blocks U8 [E, out, in/32, 16],
+//   gpt-oss             …experts.down_proj_blocks U8 [E, out, in/32, 16] and
 //                       …experts.down_proj_scales U8 [E, out, in/32];
 //                       the plain tensor is …experts.down_proj [E, in, out]
 //   compressed-tensors  X.weight_packed U8 [out, in/2], X.weight_scale U8 [out, in/32], or

@@ -1,7 +1,8 @@
 // torchao's tensor subclasses, taken apart: the parts are tensors, what they are stands as JSON in
 // the file's metadata, under the weight's name.
 //
-//   X._weight_qdata I8 [out, in], X._weight_scale BF16 [out, 1], X._weight_zero_point I8 [out, 1]
+//   X._weight_qdata I8 [out, in]    X._weight_scale BF16 [out, 1]
+//   X._weight_zero_point I8 [out, 1]
 //   "X.weight": {"_type": "Int8Tensor", "_data": {"block_size": [1, 64], "dtype": …}, …}
 // Source: torchao `prototype/safetensors`, `quantization/quantize_/workflows`.
 import OrderedJSON

@@ -112,7 +112,7 @@ struct ColumnGroups {
     var (lowest, highest) = (Int.max, 0)
     for column in columns {
       let group = named?[column - columns.lowerBound] ?? column / size
-      guard (0..<count).contains(group) else { throw .unfitRecipe(tensor: name, .operand) }
+      guard (0..<count).contains(group) else { throw .unfitRecipe(tensor: name, .order) }
       (lowest, highest) = (min(lowest, group), max(highest, group))
       if let last = runs.last, last.group == group {
         runs[runs.count - 1].columns = last.columns.lowerBound..<column + 1
