@@ -76,10 +76,7 @@ package struct Checkpoint: Sendable {
     quantized = QuantizedWeights(
       StoredTensors(
         try QuantizationConfig(method: quantization, config: config, folder: path), tensors,
-        metadata: shards.map(\.metadata)
-      ) { tensor in
-        Self.bytes(of: tensor, in: shards[tensor.shard].path)
-      })
+        metadata: shards.map(\.metadata), files: ShardFiles(shards.map(\.path))))
     self.positions = positions
   }
 
@@ -106,15 +103,6 @@ package struct Checkpoint: Sendable {
 
   /// The tensor of a name, nil where the base has none.
   package func tensor(_ name: String) -> BaseTensor? { positions[name].map { tensors[$0] } }
-
-  /// A small tensor's bytes; nil where they cannot be read.
-  private static func bytes(of tensor: BaseTensor, in path: String) -> [UInt8]? {
-    do throws(StorageError) {
-      return try File.open(path).read(count: Int(tensor.byteCount), at: tensor.fileOffset)
-    } catch {
-      return nil
-    }
-  }
 
   /// Opens a folder, a single file of weights, one index file of a folder, or the snapshot that
   /// `refs/main` names of a model in the Hugging Face cache (`org/name`).

@@ -10,6 +10,8 @@ struct SkipList {
   private let section: JSON
   private let path: [String]
   private let key: String
+  /// Output heads that are plain.
+  private let heads: [String]
 
   /// nil where the format's loaders have no such list, or nothing in the config says what it is.
   init?(_ checkpoint: Checkpoint) {
@@ -18,6 +20,10 @@ struct SkipList {
     else { return nil }
     section = found.section
     path = found.path
+    let known = Set(EmbeddingTie.pairs.map { $0.head + ".weight" })
+    heads = checkpoint.tensors.lazy.map(\.name).filter {
+      known.contains($0) && checkpoint.quantized.owner(of: $0) == nil
+    }.map { String($0.dropLast(".weight".count)) }
     switch method {
     case "bitsandbytes", "bitsandbytes_4bit", "bitsandbytes_8bit": key = "llm_int8_skip_modules"
     case "fp8":
@@ -45,7 +51,7 @@ struct SkipList {
   /// head, which loaders leave out by themselves only where no list is given.
   func changes(adding weights: [QuantizedWeight]) -> [ConfigChange] {
     guard !weights.isEmpty else { return [] }
-    var list = section[key]?.elements ?? [.string("lm_head")]
+    var list = section[key]?.elements ?? heads.map(JSON.string)
     for weight in weights where !list.contains(.string(weight.module)) {
       list.append(.string(weight.module))
     }

@@ -15,7 +15,7 @@ package final class FuzzPlace {
   static let caseNames = [
     "bert-cls", "conv2d-dora", "dora", "embedding-lm-head", "gpt2-conv1d", "lora-bf16", "lora-bias",
     "mixtral-experts", "modules-to-save", "qwen3moe-experts", "rank-alpha-pattern",
-    "tied-embedding", "trainable-tokens",
+    "tied-embedding", "trainable-tokens", "q-nf4-double", "q-gptq-actorder", "q-fp8-block",
   ]
 
   /// The folder of all golden cases.

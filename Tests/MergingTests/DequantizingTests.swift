@@ -147,6 +147,31 @@ struct DequantizingTests {
     }
   }
 
+  @Test func `stacked experts in MXFP4 are merged as the plain ones are`() throws {
+    let base = Self.fixtures + "/mxfp4-experts/base"
+    var generator = SeededGenerator(seed: 3)
+    let path = "base_model.model.model.layers.0.mlp.experts."
+    try scratch.write(
+      "adapter/adapter_model.safetensors",
+      [
+        SampleTensor(path + "lora_A.weight", .f32, [6, 64], from: &generator),
+        SampleTensor(path + "lora_B.weight", .f32, [20, 6], from: &generator),
+      ])
+    try scratch.write(
+      "adapter/adapter_config.json",
+      #"{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_parameters": ["mlp.experts.gate_up_proj"]}"#
+    )
+    let adapter = try Adapter.open(scratch("adapter"))
+    let expected = try merge(
+      plain("mxfp4-experts"), [adapter], MergeOptions(), TileBudget(threads: 1))
+    let found = try merge(
+      try Checkpoint.open(base), [adapter], MergeOptions(), TileBudget(threads: 2))
+    let untouched = try tensors(Self.fixtures + "/mxfp4-experts/expected/model.safetensors")
+    #expect(found == expected)
+    let name = "model.layers.0.mlp.experts.gate_up_proj"
+    #expect(found[name] != untouched[name])
+  }
+
   private func differences(_ found: Plain, _ expected: Plain) -> String {
     let size = expected.dtype.byteCount
     guard found.bytes.count == expected.bytes.count else { return "\(found.bytes.count) bytes" }

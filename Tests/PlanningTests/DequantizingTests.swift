@@ -16,7 +16,7 @@ private let tensors: [TinyModel.Tensor] = [
   (up + ".weight", .f8E4M3, [8, 4]), (up + ".weight_scale_inv", .f32, [2, 1]),
   (up + ".input_scale", .f32, []),
   (down + ".weight", .f8E4M3, [4, 8]), (down + ".weight_scale_inv", .f32, [1, 2]),
-  ("model.layers.0.self_attn.k_scale", .f32, []),
+  ("model.layers.0.self_attn.k_scale", .f32, []), ("lm_head.weight", .bf16, [4, 4]),
 ]
 
 private func config(_ more: String = "", top: String = #""dtype": "bfloat16""#) -> String {
@@ -49,7 +49,9 @@ private func model(_ config: String = config()) throws -> TinyModel {
   let names = plan.jobs.flatMap(\.recipes).map(\.name)
   #expect(
     names.sorted()
-      == [down + ".weight", up + ".weight", "model.norm.weight", q + ".weight"].sorted())
+      == [
+        down + ".weight", up + ".weight", "lm_head.weight", "model.norm.weight", q + ".weight",
+      ].sorted())
   let recipe = try #require(plan.recipe(up + ".weight"))
   #expect(recipe.dtype == .bf16 && recipe.shape == [8, 4] && recipe.updates.count == 1)
   #expect(recipe.source.dtype == .f8E4M3 && recipe.sourceDType == .bf16 && !recipe.isCopy)
@@ -59,7 +61,7 @@ private func model(_ config: String = config()) throws -> TinyModel {
   #expect(plan.configChanges == [ConfigChange(path: ["quantization_config"], value: nil)])
   let summary = PlanSummary(plan)
   #expect(summary.forms == ["FP8 by block of 4×4": 2])
-  #expect(summary.changedCount == 1 && summary.convertedCount == 1 && summary.copiedCount == 2)
+  #expect(summary.changedCount == 1 && summary.convertedCount == 1 && summary.copiedCount == 3)
   // Both plans of the same text are the same.
   #expect(try PlanCodec.decode(PlanCodec.encode(plan).bytes) == plan)
 }
@@ -105,7 +107,7 @@ private func model(_ config: String = config()) throws -> TinyModel {
   let model = try model()
   try model.add(TinyModel.pair(q, out: 6, in: 4))
   let plan = try model.plan { $0.dequantize = .all }
-  #expect(plan.jobs.flatMap(\.recipes).count == 4)
+  #expect(plan.jobs.flatMap(\.recipes).count == 5)
   #expect(plan.recipe(up + ".weight")?.decoding != nil)
 }
 

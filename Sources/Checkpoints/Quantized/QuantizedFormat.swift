@@ -66,26 +66,27 @@ struct StoredTensors {
   /// Metadata of each shard.
   let metadata: [[String: String]]
   private let positions: [String: Int]
-  /// Reads a small tensor's bytes.
-  private let bytes: @Sendable (BaseTensor) -> [UInt8]?
+  private let files: ShardFiles
 
   init(
     _ config: QuantizationConfig, _ tensors: [BaseTensor], metadata: [[String: String]],
-    bytes: @escaping @Sendable (BaseTensor) -> [UInt8]?
+    files: ShardFiles
   ) {
     self.config = config
     self.tensors = tensors
     self.metadata = metadata
-    self.bytes = bytes
-    positions = Dictionary(
-      uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+    self.files = files
+    positions =
+      config.method == nil && !tensors.contains { $0.dtype.isCode }
+      ? [:] : Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
   }
 
   func tensor(_ name: String) -> BaseTensor? { positions[name].map { tensors[$0] } }
 
   /// The bytes of a tensor that describes another one.
   func description(_ tensor: BaseTensor, _ form: String) throws(QuantizedFault) -> [UInt8] {
-    guard tensor.byteCount <= Self.descriptionByteCountMax, let bytes = bytes(tensor) else {
+    guard tensor.byteCount <= Self.descriptionByteCountMax, let bytes = files.bytes(of: tensor)
+    else {
       throw .unfit(
         tensor: tensor.name, form: form, expected: "a readable tensor of a few bytes",
         found: "\(tensor.byteCount) bytes")

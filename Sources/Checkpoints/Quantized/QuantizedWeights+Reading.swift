@@ -7,6 +7,10 @@ extension QuantizedWeights {
   /// Looks at every tensor; the first that cannot be understood becomes the refusal.
   init(_ base: StoredTensors) {
     self.init()
+    // Most bases are plain: no tensor of theirs could be a code.
+    guard base.config.method != nil || base.tensors.contains(where: { $0.dtype.isCode }) else {
+      return
+    }
     do throws(QuantizedFault) {
       if let method = base.config.method { try NotRead.check(method, base.config) }
       for tensor in base.tensors where owner(of: tensor.name) == nil {
@@ -46,13 +50,20 @@ extension QuantizedWeights {
 
   /// True for what is no plain weight and no buffer that plain models have.
   private static func isSuspicious(_ tensor: BaseTensor) -> Bool {
-    switch tensor.dtype {
-    case .i8, .u8, .i16, .u16, .i32, .u32, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ, .f8E8M0, .f4,
-      .f6E2M3, .f6E3M2:
-      let leaf = tensor.name.split(separator: ".").last ?? ""
-      return tensor.shape.count >= 2
-        && !["position_ids", "token_type_ids", "tid2eid", "bias", "masked_bias"].contains(leaf)
-    case .bool, .f16, .bf16, .f32, .c64, .f64, .i64, .u64: return false
+    let leaf = tensor.name.split(separator: ".").last ?? ""
+    return tensor.dtype.isCode && tensor.shape.count >= 2
+      && !["position_ids", "token_type_ids", "tid2eid", "bias", "masked_bias"].contains(leaf)
+  }
+}
+
+extension DType {
+  /// True for types that quantised weights are stored in.
+  var isCode: Bool {
+    switch self {
+    case .i8, .u8, .i16, .u16, .i32, .u32, .f8E4M3, .f8E5M2, .f8E4M3FNUZ, .f8E5M2FNUZ, .f8E8M0,
+      .f4, .f6E2M3, .f6E3M2:
+      true
+    case .bool, .f16, .bf16, .f32, .c64, .f64, .i64, .u64: false
     }
   }
 }
