@@ -1,6 +1,6 @@
 // Finds the base's weights for the modules of one part of a pipeline. Names may have lost their
-// dots (kohya's), may be those of the model's authors where the base has diffusers' (Flux, SD3),
-// and a text encoder's may or may not begin with `text_model`.
+// dots (kohya's), may be those of the model's authors where the base has diffusers' (SDXL,
+// Flux, SD3), and a text encoder's may or may not begin with `text_model`.
 import Adapters
 import Checkpoints
 import Safetensors
@@ -104,7 +104,11 @@ struct ComponentMatcher {
     case .withoutRoot(let prefix):
       guard path.hasPrefix(root) else { return [] }
       return try find(String(path.dropFirst(root.count)), behind: prefix)
-    case .original: return OriginalNames(base: base).targets(of: path, rows: rows)
+    case .original:
+      if let name = LatentDiffusionNames(base: base)?.name(of: path) {
+        return try find(name, behind: "")
+      }
+      return OriginalNames(base: base).targets(of: path, rows: rows)
     }
   }
 

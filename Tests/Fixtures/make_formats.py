@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import zlib
@@ -32,6 +33,7 @@ import torchtune.models.llama3_1
 import torchtune.models.qwen2
 import transformers
 from diffusers.loaders import FluxLoraLoaderMixin, StableDiffusionLoraLoaderMixin
+from diffusers.loaders.lora_conversion_utils import _convert_non_diffusers_lora_to_diffusers, _maybe_map_sgm_blocks_to_diffusers
 from diffusers.loaders.single_file_utils import convert_flux_transformer_checkpoint_to_diffusers, convert_sd3_transformer_checkpoint_to_diffusers
 from importlib.metadata import version
 from mlx.utils import tree_flatten, tree_unflatten
@@ -183,6 +185,30 @@ def unet_wide():
     return unet(width=8)
 
 
+def unet_levels():
+    """Two levels, of which the second and the middle have attention, as SDXL's last have."""
+    return diffusers.UNet2DConditionModel(
+        sample_size=8, in_channels=4, out_channels=4, block_out_channels=(4, 4), down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), layers_per_block=1, norm_num_groups=2, cross_attention_dim=3, attention_head_dim=4)
+
+
+def authors_name(name):
+    """A module's name in the UNet of Stable Diffusion's authors, for one layer a block, as sd-scripts has it for SDXL."""
+    for ours, theirs in (("conv_in", "input_blocks.0.0"), ("conv_out", "out.2"), ("time_embedding.linear_1", "time_embed.0"), ("time_embedding.linear_2", "time_embed.2")):
+        if name == ours:
+            return theirs
+    for ours, theirs in (("conv1", "in_layers.2"), ("time_emb_proj", "emb_layers.1"), ("conv2", "out_layers.3"), ("conv_shortcut", "skip_connection")):
+        name = re.sub(rf"(resnets\.\d+)\.{ours}$", rf"\1.{theirs}", name)
+    name = re.sub(r"^down_blocks\.(\d+)\.downsamplers\.0\.conv$", lambda m: f"input_blocks.{2 * int(m[1]) + 2}.0.op", name)
+    name = re.sub(r"^up_blocks\.(\d+)\.upsamplers\.0\.conv$", lambda m: f"output_blocks.{2 * int(m[1]) + 1}.2.conv", name)
+    for ours, theirs, first in (("down_blocks", "input_blocks", 1), ("up_blocks", "output_blocks", 0)):
+        for place, part in enumerate(("resnets", "attentions")):
+            name = re.sub(rf"^{ours}\.(\d+)\.{part}\.(\d+)\.", lambda m: f"{theirs}.{2 * int(m[1]) + int(m[2]) + first}.{place}.", name)
+    for ours, theirs in (("resnets.0", "0"), ("attentions.0", "1"), ("resnets.1", "2")):
+        name = name.replace(f"mid_block.{ours}.", f"middle_block.{theirs}.")
+    return name
+
+
 def clip():
     return transformers.CLIPTextModel(transformers.CLIPTextConfig(
         vocab_size=16, hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=8,
@@ -227,7 +253,7 @@ for name in ("time_embedding.linear_1", "time_embedding.linear_2"):
             preset["unet_target_name"].remove(name)
 
 
-def kohya(algo, base=unet, *, dim=2, alpha=3.0, text=False, drop_alpha=(), **switches):
+def kohya(algo, base=unet, *, dim=2, alpha=3.0, text=False, drop_alpha=(), authors=False, **switches):
     """A network of LyCORIS for sd-scripts; `drop_alpha` are parts of names of modules that lose their alpha, as old files lack it."""
     def make(folder, dtype):
         model = base()
@@ -249,6 +275,15 @@ def kohya(algo, base=unet, *, dim=2, alpha=3.0, text=False, drop_alpha=(), **swi
                 del state[module.lora_name + ".alpha"]
                 module.scale = 1.0
         names = {name: name.replace("lora_te_encoder", "lora_te_text_model_encoder") for name in state}   # as with transformers 4
+        if authors:
+            modules = {"lora_unet_" + name.replace(".", "_"): name for name, _ in model.named_modules()}
+            names = {name: "lora_unet_" + authors_name(modules[name.split(".")[0]]).replace(".", "_") + name[name.index("."):] for name in state}
+            # diffusers reads these names as the ones that they were made of.
+            known, _ = _convert_non_diffusers_lora_to_diffusers(_maybe_map_sgm_blocks_to_diffusers({names[n]: t for n, t in state.items()}, model.config))
+            paths = {name.removeprefix("unet.").split(".lora.")[0].split(".lora_linear_layer.")[0].replace(".processor", "") for name in known}
+            paths = {re.sub(r"to_(q|k|v)_lora.*", r"to_\1", path).replace("to_out_lora", "to_out.0") for path in paths}
+            paths = {re.sub(r"\.(down|up)\.weight$", "", path) for path in paths}
+            assert paths == {modules[name.split(".")[0]] for name in state}, paths ^ {modules[name.split(".")[0]] for name in state}
         save_file({names[name]: tensor.contiguous() for name, tensor in state.items()}, adapter / "style.safetensors")
 
         merged = {}
@@ -587,6 +622,7 @@ CASES = [
     Case("mlx-full", mlx_full(qwen3_moe), MLX, bfloat16),
 
     Case("kohya-locon", kohya("locon", drop_alpha=["proj_in", "attn1_to_k"]), LYCORIS, bfloat16),
+    Case("kohya-sdxl", kohya("lora", base=unet_levels, authors=True), LYCORIS, bfloat16),
     Case("kohya-text", kohya("lora", text=True), LYCORIS),
     Case("lycoris-tucker", kohya("locon", use_tucker=True), LYCORIS),
     Case("lycoris-dora", kohya("locon", dora_wd=True), LYCORIS),

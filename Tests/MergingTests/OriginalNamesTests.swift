@@ -99,4 +99,24 @@ struct OriginalNamesTests {
       merged[attention + "to_v.bias"],
       Grid(4, 1, before.values) + Grid(4, 1, Array(bias.values[8...])))
   }
+
+  @Test func `Stable Diffusion's blocks are counted as the base's config says`() throws {
+    let name = "down_blocks.1.attentions.0.proj_in"
+    let w = bench.weight(name + ".weight", [6, 4])
+    let delta = pair("lora_unet_input_blocks_4_1_proj_in", 6)
+    bench.baseFile = "diffusion_pytorch_model.safetensors"
+    try bench.scratch.write("style.safetensors", bench.adapter)
+    try bench.writeBase(#"{"_class_name": "UNet2DConditionModel", "layers_per_block": 2}"#)
+    FormatBench.expect(try bench.merged("style.safetensors")[name + ".weight"], w + delta)
+    for config in [
+      #"{"_class_name": "UNet2DConditionModel", "layers_per_block": 1}"#,
+      #"{"_class_name": "UNet2DConditionModel"}"#,
+    ] {
+      try bench.writeBase(config)
+      #expect(
+        bench.refusal("style.safetensors")
+          == "style.safetensors: 1 of the unet's 1 modules have no weight in the base, such as \"input_blocks_4_1_proj_in\"; give the unet that it was trained on, with the names that it was trained with"
+      )
+    }
+  }
 }

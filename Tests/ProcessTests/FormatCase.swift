@@ -25,6 +25,7 @@ extension GoldenCase {
     .init("kohya-flux-original", part: "transformer"),
     .init("kohya-locon", part: "unet"),
     .init("kohya-sd3", part: "transformer"),
+    .init("kohya-sdxl", part: "unet"),
     .init("kohya-text", .apart(6.9e-8), part: "text_encoder"),
     .init("kohya-text", .apart(1.4e-7), part: "unet"),
     .init("lycoris-boft", .apart(2.6e-7), part: "unet"),
