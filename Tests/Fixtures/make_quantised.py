@@ -298,6 +298,55 @@ def mxfp4_compressed():
     return base
 
 
+@fixture
+def mxfp8_compressed():
+    arguments = dict(num_bits=8, type="float", symmetric=True, strategy="group", group_size=32)
+    base = Base(scheme("mxfp8-quantized", **arguments))
+    weight = random(13, 96, dtype=torch.bfloat16)
+    scale = 2.0 ** torch.ceil(torch.log2(group_scale(weight, 32, 448, torch.float32)))
+    press(base, "model.layers.0.mlp.up_proj", weight, "mxfp8-quantized", arguments, scale)
+    return base
+
+
+@fixture
+def packed_int4_ordered():
+    """Groups in an order of their own, as older versions of the library stored them."""
+    base = packed(4, 32, True, [(24, 96)])
+    name = "model.layers.0.mlp.up_proj"
+    index = torch.arange(96) // 32
+    index = index[torch.randperm(96)]
+    parts = base.shards[0]
+    codes = torch.from_numpy(np.array(
+        [[(w >> (4 * n)) & 15 for w in row for n in range(8)]
+         for row in parts[name + ".weight_packed"].numpy().view(np.uint32).tolist()])) - 8
+    base.add({name + ".weight_g_idx": index.to(torch.int32)})
+    scale = parts[name + ".weight_scale"]
+    base.expect(name + ".weight", codes.to(torch.bfloat16) * scale[:, index])
+    return base
+
+
+@fixture
+def float4_deepseek():
+    table = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+    base = Base(config("fp8", weight_block_size=[16, 16], expert_dtype="fp4", scale_fmt="ue8m0"))
+    codes = torch.randint(0, 256, (12, 32), dtype=torch.uint8)
+    exponents = torch.randint(115, 127, (12, 2), dtype=torch.uint8)
+    name = "layers.0.ffn.experts.0.w1."
+    base.add({
+        name + "weight": codes.view(torch.int8), name + "scale": exponents.view(torch.float8_e8m0fnu)})
+    values = torch.stack([table[(codes & 15).long()], table[(codes >> 4).long()]], -1)
+    factors = (2.0 ** (exponents.float() - 127)).repeat_interleave(32, 1)
+    base.expect(name + "weight", (values.reshape(12, 64) * factors).to(torch.bfloat16))
+    weight = random(24, 40)
+    scale = 2.0 ** torch.ceil(torch.log2(torch.full((2, 3), 0.2) / 448))
+    wide = scale.repeat_interleave(16, 0).repeat_interleave(16, 1)[:24, :40]
+    own = codes8(weight, wide)
+    name = "layers.0.attn.wq_a."
+    base.add({name + "weight": own, name + "scale": scale.to(torch.float8_e8m0fnu)})
+    base.expect(name + "weight", (own.float() * wide).to(torch.bfloat16))
+    return base
+
+
 # FP8 by the published definitions: value = float32(code) × scale
 
 
