@@ -85,7 +85,7 @@ struct WeightFiles {
   /// Weights that are not the model's own, whatever their format.
   static func isStray(_ name: String) -> Bool {
     name.hasPrefix("consolidated") || name.hasPrefix("adapter_model")
-      || name.hasSuffix("adapters.safetensors") || name == "pytorch_lora_weights.safetensors"
+      || name.hasSuffix("adapters.safetensors") || name.hasPrefix("pytorch_lora_weights.")
   }
 
   /// Why a folder without weights is no base: what lies there instead.

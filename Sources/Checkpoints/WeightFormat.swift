@@ -38,10 +38,13 @@ struct WeightFormat {
     }
   }
 
-  /// What trainers write beside a model with the same endings.
+  /// What trainers write beside a model with the same endings, and what they write instead of one.
   private static func isOfTraining(_ name: String) -> Bool {
-    ["training_args", "optimizer", "scheduler", "scaler", "rng_state", "random_states"]
-      .contains { name.hasPrefix($0) }
+    !name.hasSuffix(".safetensors")
+      && [
+        "training_args", "adapter", "optimizer", "scheduler", "scaler", "rng_state",
+        "random_states",
+      ].contains { name.hasPrefix($0) }
   }
 
   /// A file's header, read by the reader for its name.

@@ -108,6 +108,12 @@ struct AdapterFolderTests {
     #expect(adapter.folder.fileNames == ["adapter_model.bin"])
     #expect(adapter.modules.map(\.a.shape) == [pair()[0].shape])
 
+    // By its path, and as torchtune calls it.
+    #expect(try Adapter.open(path).folder.fileNames == ["adapter_model.bin"])
+    try scratch.write("tuned/adapter_config.json", config)
+    try scratch.write("tuned/adapter_0.pt", zip.bytes)
+    #expect(try Adapter.open(scratch("tuned")).folder.fileNames == ["adapter_0.pt"])
+
     try scratch.write("adapter/adapter_model.safetensors", pair())
     let other = try Adapter.open(scratch("adapter"))
     #expect(other.folder.fileNames == ["adapter_model.safetensors"])

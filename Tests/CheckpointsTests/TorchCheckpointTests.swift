@@ -59,6 +59,15 @@ struct TorchCheckpointTests {
     #expect(try Checkpoint.open(scratch(name)).shardNames == [name])
   }
 
+  @Test(arguments: ["adapter_0.pt", "adapter_model.bin", "pytorch_lora_weights.bin"])
+  func `what torch saved of an adapter is no base`(name: String) throws {
+    try file(name, [("a", 0)])
+    try scratch.write("adapter_config.json", "{}")
+    #expect(throws: CheckpointError.adapter(folder: scratch.path)) {
+      try Checkpoint.open(scratch.path)
+    }
+  }
+
   @Test func `tensors come in the order of safetensors' writer`() throws {
     try file("pytorch_model.bin", [("z", 0), ("b.10", 1), ("b.2", 2)])
     let base = try Checkpoint.open(scratch.path)
