@@ -35,6 +35,8 @@ package enum CheckpointError: Error, Equatable {
   /// The folder holds weights in a format that is not read, or the file is in one.
   case foreign(path: String, names: [String], ForeignFormat)
   case noWeights(folder: String)
+  /// A folder of diffusers with several checkpoints in it.
+  case pipeline(folder: String, parts: [String])
   /// A name in the folder leads to nothing.
   case deadLink(path: String)
 
@@ -86,6 +88,9 @@ package enum CheckpointError: Error, Equatable {
         : "\(path) holds \(Self.list(names)), not read: \(format.advice)"
     case .noWeights(let folder):
       "\(folder) holds no weights; a model.safetensors or an index with its shards is expected"
+    case .pipeline(let folder, let parts):
+      "\(folder) is a pipeline of several checkpoints; give one of its parts as --base"
+        + (parts.isEmpty ? "" : ": \(parts.map { "\(folder)/\($0)" }.joined(separator: ", "))")
     case .deadLink(let path):
       "\(path) leads to nothing; fetch the file or remove the link"
     }

@@ -88,12 +88,21 @@ struct WeightFiles {
       || name.hasSuffix("adapters.safetensors") || name.hasPrefix("pytorch_lora_weights.")
   }
 
+  /// Folders of diffusers' pipelines that adapters speak of.
+  private static let pipelineParts: Set = [
+    "unet", "transformer", "transformer_2", "prior", "text_encoder", "text_encoder_2",
+    "text_encoder_3",
+  ]
+
   /// Why a folder without weights is no base: what lies there instead.
   private static func refusal(of folder: String, names: [String]) -> CheckpointError {
     let adapters = [
       "adapter_config.json", "pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin",
     ]
     if adapters.contains(where: names.contains) { return .adapter(folder: folder) }
+    if names.contains("model_index.json") {
+      return .pipeline(folder: folder, parts: names.filter(pipelineParts.contains))
+    }
     guard let foreign = ForeignFormat.of(names) else { return .noWeights(folder: folder) }
     return .foreign(path: folder, names: foreign.files, foreign.format)
   }

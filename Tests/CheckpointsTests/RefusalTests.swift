@@ -284,6 +284,17 @@ struct RefusalTests {
         == "BASE holds no weights; a model.safetensors or an index with its shards is expected")
   }
 
+  @Test func `a pipeline is refused with the folders of its parts`() throws {
+    try scratch.write("model_index.json", "{}")
+    for part in ["scheduler", "text_encoder", "unet"] {
+      try scratch.write(part + "/config.json", "{}")
+    }
+    #expect(
+      try refusal()
+        == "BASE is a pipeline of several checkpoints; give one of its parts as --base: "
+        + "BASE/text_encoder, BASE/unet")
+  }
+
   @Test func `a path that does not exist is refused`() throws {
     #expect(
       try refusal(scratch("a/b/c"))
