@@ -1,5 +1,5 @@
-// What the authors of Stable Diffusion call the modules of its UNet, where diffusers has names of its
-// own; kohya's files of SDXL have theirs. Names come, and go, without dots:
+// What the authors of Stable Diffusion call the modules of its UNet, where diffusers has names of
+// its own; kohya's files of SDXL have theirs. Names come, and go, without dots:
 //
 //   input_blocks_4_1_transformer_blocks_0_attn1_to_q    down_blocks_1_attentions_0_transformer_…
 //   middle_block_0_in_layers_2                          mid_block_resnets_0_conv1

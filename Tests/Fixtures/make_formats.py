@@ -599,7 +599,7 @@ def unsloth(folder, dtype):
             tensors[name] = tensor.reshape(-1, 2, 3).transpose(1, 2).reshape(-1, 6).contiguous()
     save_file(tensors, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
     written = json.loads((adapter / "adapter_config.json").read_text())
-    (adapter / "adapter_config.json").write_text(json.dumps(written | {"lora_B_layout": "grouped_by_expert"}, indent=2))
+    (adapter / "adapter_config.json").write_text(json.dumps(written | {"lora_B_layout": "grouped_by_expert", "base_model_name_or_path": None}, indent=2))
 
 
 # -------------------------------------------------------------------------------------------------------------------------- the table
