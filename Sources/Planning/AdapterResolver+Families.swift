@@ -41,14 +41,14 @@ extension AdapterResolver {
       let isTransposed = try self.isTransposed(update, module, draft)
       if draft.shape.count > 2 { draft.columns = draft.elementCount / max(1, draft.shape[0]) }
       var operands = update.operands.map { role, tensor in
-        WeightRule.Operand(role: role, tensor: self.bytes(tensor), shape: tensor.shape)
+        Operand(role: role, tensor: self.bytes(tensor), shape: tensor.shape)
       }
       if let weight, let tensor = self.base.tensor(weight) {
         guard self.base.checkpoint.quantized[weight] == nil else {
           throw .readsQuantized(adapter: self.adapter.path, target: weight)
         }
         operands.append(
-          WeightRule.Operand(
+          Operand(
             role: self.base.isTransposedLinear(module) ? "transposedWeight" : "weight",
             tensor: self.base.bytes(tensor), shape: tensor.shape))
       }

@@ -40,7 +40,7 @@ extension AdapterResolver {
     }
     try checkHeads(of: product, for: module, head, draft)
     let operands = [("left", module.b), ("right", module.a), ("magnitude", magnitude)].map {
-      WeightRule.Operand(role: $0, tensor: bytes($1), shape: $1.shape)
+      Operand(role: $0, tensor: bytes($1), shape: $1.shape)
     }
     return .weight(
       WeightRule(

@@ -47,7 +47,7 @@ struct BaseModel {
     Decoding(
       form: weight.form, title: weight.title, dtype: weight.dtype,
       operands: weight.operands.map {
-        Decoding.Operand(role: $0.role, tensor: bytes($0.tensor), shape: $0.tensor.shape)
+        Operand(role: $0.role, tensor: bytes($0.tensor), shape: $0.tensor.shape)
       }, numbers: weight.numbers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
       isTransposed: weight.isTransposed)
   }

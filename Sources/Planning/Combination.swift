@@ -49,7 +49,7 @@ extension Combination {
     _ draft: inout TensorDraft, _ adapters: [String]
   ) throws(PlanningError) {
     guard !method.isSum, !draft.updates.isEmpty else { return }
-    var operands: [WeightRule.Operand] = []
+    var operands: [Operand] = []
     var numbers = [
       "method": Double(Method.allCases.firstIndex(of: method)!), "density": density,
       "rank": Double(rank), "count": Double(draft.updates.count),
@@ -92,14 +92,14 @@ extension Combination {
   /// A factor that is all of a stored matrix, or of its transpose; nil for others.
   private func operand(
     _ role: String, _ factor: Factor, _ rows: Int, _ columns: Int
-  ) -> WeightRule.Operand? {
+  ) -> Operand? {
     let tensor = TensorBytes(
       file: factor.file, offset: factor.offset, dtype: factor.dtype, elementCount: rows * columns)
     if factor.rowStride == columns, factor.columnStride == 1 {
-      return WeightRule.Operand(role: role, tensor: tensor, shape: [rows, columns])
+      return Operand(role: role, tensor: tensor, shape: [rows, columns])
     }
     if factor.rowStride == 1, factor.columnStride == rows {
-      return WeightRule.Operand(role: role + "T", tensor: tensor, shape: [columns, rows])
+      return Operand(role: role + "T", tensor: tensor, shape: [columns, rows])
     }
     return nil
   }

@@ -5,25 +5,13 @@ package import Safetensors
 
 /// The stored form of a weight that is not stored as its values.
 package struct Decoding: Equatable, Sendable {
-  /// One of its stored tensors.
-  package struct Operand: Equatable, Sendable {
-    package var role: String
-    package var tensor: TensorBytes
-    package var shape: [Int]
-
-    package init(role: String, tensor: TensorBytes, shape: [Int]) {
-      self.role = role
-      self.tensor = tensor
-      self.shape = shape
-    }
-  }
-
   /// A name of `Merging/Decoding`.
   package var form: String
   /// The format as people call it.
   package var title: String
   /// The type that the format's own library gives values in: updates are laid on these.
   package var dtype: DType
+  /// Its stored tensors.
   package var operands: [Operand]
   /// In the order of their names.
   package var numbers: [(key: String, value: Double)]

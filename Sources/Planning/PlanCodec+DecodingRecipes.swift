@@ -41,10 +41,7 @@ extension PlanCodec {
       case "form": decoding.form = try reader.text()
       case "title": decoding.title = try reader.text()
       case "dtype": decoding.dtype = try reader.choice(key)
-      case "operands":
-        decoding.operands = try readOperands(&reader).map {
-          Decoding.Operand(role: $0.role, tensor: $0.tensor, shape: $0.shape)
-        }
+      case "operands": decoding.operands = try readOperands(&reader)
       case "numbers":
         try reader.object { key, r throws(PlanError) in
           decoding.numbers.append((key, try r.double(key)))
@@ -93,7 +90,7 @@ extension PlanCodec {
     var value: TensorBytes?
     var indices: [Int]?
     var name: String?
-    var operands: [WeightRule.Operand]?
+    var operands: [Operand]?
     var numbers: [(key: String, value: Double)]?
     var isTransposed: Bool?
     var rowsTogether: Int?
@@ -167,8 +164,8 @@ extension PlanCodec {
   /// `{role: [file, offset, dtype, elements, extents…], …}`.
   private static func readOperands(
     _ reader: inout JSONReader
-  ) throws(PlanError) -> [WeightRule.Operand] {
-    var operands: [WeightRule.Operand] = []
+  ) throws(PlanError) -> [Operand] {
+    var operands: [Operand] = []
     try reader.object { role, reader throws(PlanError) in
       let (dtype, numbers) = try readPlace(&reader, role, count: 3, more: true)
       let shape = Array(numbers.dropFirst(3))
@@ -176,7 +173,7 @@ extension PlanCodec {
         throw .invalid(member: role, found: "\(shape)")
       }
       operands.append(
-        WeightRule.Operand(
+        Operand(
           role: role,
           tensor: TensorBytes(
             file: numbers[0], offset: Int64(numbers[1]), dtype: dtype, elementCount: numbers[2]),

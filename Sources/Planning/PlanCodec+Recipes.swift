@@ -33,16 +33,7 @@ extension PlanCodec {
       writer.member("form", decoding.form)
       writer.member("title", decoding.title)
       writer.member("dtype", decoding.dtype.rawValue)
-      writer.key("operands")
-      writer.object { writer in
-        for operand in decoding.operands {
-          write(operand.role, operand.tensor, files, to: &writer, shape: operand.shape)
-        }
-      }
-      writer.key("numbers")
-      writer.object { writer in
-        for (key, value) in decoding.numbers { writer.member(key, number(value)) }
-      }
+      write(decoding.operands, decoding.numbers, files, to: &writer)
       writer.member("transposed", .bool(decoding.isTransposed))
     }
   }
@@ -93,19 +84,26 @@ extension PlanCodec {
   ) {
     writer.member("rule", RuleName.weight.rawValue)
     writer.member("name", rule.name)
+    write(rule.operands, rule.numbers, files, to: &writer)
+    writer.member("transposed", .bool(rule.isTransposed))
+    if let rows = rule.rowsTogether { writer.member("together", rows) }
+    writer.member("strength", number(rule.strength))
+  }
+
+  private static func write(
+    _ operands: [Operand], _ numbers: [(key: String, value: Double)], _ files: [Int: Int],
+    to writer: inout JSONWriter
+  ) {
     writer.key("operands")
     writer.object { writer in
-      for operand in rule.operands {
+      for operand in operands {
         write(operand.role, operand.tensor, files, to: &writer, shape: operand.shape)
       }
     }
     writer.key("numbers")
     writer.object { writer in
-      for (key, value) in rule.numbers { writer.member(key, number(value)) }
+      for (key, value) in numbers { writer.member(key, number(value)) }
     }
-    writer.member("transposed", .bool(rule.isTransposed))
-    if let rows = rule.rowsTogether { writer.member("together", rows) }
-    writer.member("strength", number(rule.strength))
   }
 
   private static func write(

@@ -5,20 +5,8 @@ import Safetensors
 
 /// What is done to a weight by a rule of `Merging/Rules`.
 package struct WeightRule: Equatable, Sendable {
-  /// An adapter's tensor that the rule reads whole.
-  package struct Operand: Equatable, Sendable {
-    package var role: String
-    package var tensor: TensorBytes
-    package var shape: [Int]
-
-    package init(role: String, tensor: TensorBytes, shape: [Int]) {
-      self.role = role
-      self.tensor = tensor
-      self.shape = shape
-    }
-  }
-
   package var name: String
+  /// Adapters' tensors that the rule reads whole.
   package var operands: [Operand]
   /// In the order of their names.
   package var numbers: [(key: String, value: Double)]

@@ -18,7 +18,7 @@ import Testing
     let fixture = try Fixture(seed: 3)
     let (rows, columns) = (Self.rows, Self.columns)
     let source = fixture.put(Array(repeating: 0, count: rows * columns), .f32, file: 0)
-    var operands: [WeightRule.Operand] = []
+    var operands: [Operand] = []
     var numbers = [
       "method": Double(Combination.Method.allCases.firstIndex(of: method)!), "density": density,
       "rank": Double(rank), "count": 2, "stream": stream,

@@ -194,7 +194,7 @@ import Testing
     func decoding(_ form: String, _ source: TensorBytes) -> Decoding {
       Decoding(
         form: form, title: "", dtype: .bf16,
-        operands: [Decoding.Operand(role: "codes", tensor: source, shape: [6, 8])], numbers: [],
+        operands: [Operand(role: "codes", tensor: source, shape: [6, 8])], numbers: [],
         isTransposed: false)
     }
     try expectUnfit(.decoding) { $0.decoding = decoding("nonsense", $0.source) }

@@ -54,7 +54,7 @@ struct QuantizedVectorTests {
     try scratch.write("\(form).safetensors", tensors)
     let header = try ShardHeader.read(path)
     let operands = header.tensors.map { entry in
-      Decoding.Operand(
+      Operand(
         role: entry.name,
         tensor: TensorBytes(
           file: 0, offset: header.headerByteCount + entry.byteRange.lowerBound, dtype: entry.dtype,

@@ -67,7 +67,7 @@ import Testing
     let source = fixture.put(
       isTransposed ? Self.turned(numbers) : numbers, dtype, file: 0)
     let operands = Self.shapes[name]!.map {
-      WeightRule.Operand(
+      Operand(
         role: $0.role, tensor: fixture.put($0.shape.reduce(1, *), .f32), shape: $0.shape)
     }
     let shape = isTransposed ? [40, 48] : [48, 40]

@@ -27,7 +27,7 @@ struct StoredWeight {
   /// Of one matrix.
   let rows: Int
   let columns: Int
-  let operands: [String: Decoding.Operand]
+  let operands: [String: Operand]
   private let numbers: [String: Double]
 
   init?(_ recipe: TensorRecipe, _ decoding: Decoding) {
