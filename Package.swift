@@ -22,7 +22,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let stages: [Target.Dependency] = [
-  "Adapters", "Checkpoints", "Coordination", "Kernels", "Ledger", "Merging", "Messaging",
+  "Adapters", "Checkpoints", "Coordination", "GGUF", "Kernels", "Ledger", "Merging", "Messaging",
   "OrderedJSON", "Planning", "Publishing", "Safetensors", "Storage", "TorchFiles", "Working",
 ]
 
@@ -62,6 +62,7 @@ let package = Package(
     module("Kernels", ["CKernels"]),
     module("Safetensors", ["OrderedJSON", "Storage"]),
     module("TorchFiles", ["OrderedJSON", "Safetensors", "Storage"]),
+    module("GGUF", ["OrderedJSON", "Storage"]),
     module("Checkpoints", ["OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
     module("Adapters", ["OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
     module("Planning", ["Adapters", "Checkpoints", "OrderedJSON", "Safetensors", "Storage"]),
@@ -90,6 +91,7 @@ let package = Package(
     tests("KernelsTests", ["Kernels", "CKernels"]),
     tests("SafetensorsTests", ["Safetensors", "Storage"]),
     tests("TorchFilesTests", ["Safetensors", "Storage", "TorchFiles"]),
+    tests("GGUFTests", ["GGUF", "Storage"]),
     tests("CheckpointsTests", ["Checkpoints", "OrderedJSON", "Safetensors", "Storage"]),
     tests("AdaptersTests", ["Adapters", "OrderedJSON", "Safetensors", "Storage"]),
     tests("PlanningTests", stages),

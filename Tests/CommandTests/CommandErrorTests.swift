@@ -1,4 +1,5 @@
 import Checkpoints
+import GGUF
 import Ledger
 import Merging
 import Messaging
@@ -17,6 +18,8 @@ struct CommandErrorTests {
     #expect(CommandError.checkpoint(.storage(storage)).exitCode == .failed)
     #expect(CommandError.checkpoint(.shard(.storage(storage))).exitCode == .failed)
     #expect(CommandError.safetensors(.storage(storage)).exitCode == .failed)
+    #expect(CommandError.gguf(.storage(storage)).exitCode == .failed)
+    #expect(CommandError.gguf(.malformed(path: "p", .foreign)).exitCode == .badInput)
     #expect(CommandError.messaging(.storage(storage)).exitCode == .failed)
     #expect(CommandError.checkpoint(.noWeights(folder: "f")).exitCode == .badInput)
     let full = StorageError.noSpace(path: "p", neededByteCount: 1)

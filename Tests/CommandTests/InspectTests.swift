@@ -1,4 +1,5 @@
 import Checkpoints
+import GGUF
 import OrderedJSON
 import Safetensors
 import Storage
@@ -287,5 +288,49 @@ struct InspectTests {
   @Test func `only whole numbers become stars`() {
     #expect(TensorGroup.pattern("model.layers.12.w1.3b.weight") == "model.layers.*.w1.3b.weight")
     #expect(TensorGroup.pattern("a..b") == "a..b")
+  }
+
+  @Test func `a file of llama.cpp is told from its header`() throws {
+    var sample = SampleGGUF.sample
+    sample.fields.append(SampleGGUF.field("a.small", 6, SampleGGUF.number(0x3727_C5AC, 4)))
+    sample.fields.append(SampleGGUF.field("a\u{1B}[2J", 7, [1]))
+    let path = try scratch.write("m.gguf", sample.bytes)
+    #expect(
+      try inspect(path)
+        == """
+        gguf      \(path)
+        files     1 file, \(sample.bytes.count) B
+        version   3
+        tensors   2 tensors, 134 elements
+        type      Q4_0, 1 tensor, 72 B
+                  F32, 1 tensor, 24 B
+        metadata  general.architecture: "llama"
+                  a.list: 2 string ["x", ""]
+                  a.numbers: 3 int32 [50462976, 117835012, 185207048]
+                  a.wide: 1.0
+                  split.no: 0
+                  a.small: 1e-05
+                  "a\\u001b[2J": true
+
+        count  dtype  shape   bytes  tensors
+            1  F32    2 x 3    24 B  a
+            1  Q4_0   2 x 64   72 B  blk.*.b.weight
+
+        """)
+    let listed = try inspect(path, tensors: true)
+    let offset = sample.bytes.count - 72
+    #expect(listed.contains("Q4_0   2 x 64   72 B  m.gguf     \(offset)  blk.0.b.weight\n"))
+    let json = try JSON(parsing: Array(try inspect(path, tensors: true, json: true).utf8))
+    #expect(json["kind"]?.text == "gguf" && json["architecture"]?.text == "llama")
+    #expect(json["metadata"]?["a.list"]?.text == "2 string")
+    #expect(json["tensors"]?.elements?[1]["offset"]?.int == offset)
+    #expect(json["dtypes"]?.elements?[0]["dtype"]?.text == "Q4_0")
+  }
+
+  @Test func `a file that only has llama_cpp's ending is refused`() throws {
+    let path = try scratch.write("m.gguf", "no model")
+    #expect(
+      throws: CommandError.gguf(.malformed(path: path, .foreign))
+    ) { try inspect(path) }
   }
 }

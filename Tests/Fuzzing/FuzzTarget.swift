@@ -52,6 +52,7 @@ package struct FuzzTarget {
     ("index", index),
     ("torch-file", torchFile),
     ("torch-pickle", torchPickle),
+    ("gguf", gguf),
     ("adapter-config", adapterConfig),
     ("config-edit", configEdit),
     ("plan", plan),

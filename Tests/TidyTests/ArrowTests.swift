@@ -7,6 +7,7 @@ private let allowed: [String: Set<String>] = [
   "Kernels": ["CKernels"],
   "Safetensors": ["OrderedJSON", "Storage"],
   "TorchFiles": ["OrderedJSON", "Safetensors", "Storage"],
+  "GGUF": ["OrderedJSON", "Storage"],
   "Checkpoints": ["OrderedJSON", "Safetensors", "Storage", "TorchFiles"],
   "Adapters": ["OrderedJSON", "Safetensors", "Storage", "TorchFiles"],
   "Planning": ["Adapters", "Checkpoints", "OrderedJSON", "Safetensors", "Storage"],

@@ -1,4 +1,4 @@
-// `shardweld inspect`: a checkpoint, or an adapter where the folder holds one.
+// `shardweld inspect`: a checkpoint, an adapter where the folder holds one, or a .gguf file.
 import Adapters
 import Checkpoints
 import OrderedJSON
@@ -11,6 +11,10 @@ enum InspectCommand {
 
   /// What is printed.
   static func text(_ flags: InspectFlags) throws(CommandError) -> String {
+    if try GGUFPortrait.isMeant(flags.path) {
+      let portrait = try GGUFPortrait.read(flags.path, listsTensors: flags.tensors)
+      return flags.json ? portrait.json : portrait.text
+    }
     do throws(CheckpointError) {
       let checkpoint = try Checkpoint.open(flags.path)
       // A file of tensors with an adapter's names is an adapter, wherever it lies.

@@ -16,8 +16,8 @@ struct InspectFlags: CommandFlags, Equatable {
     arguments: [
       Argument(
         "PATH", .source, \.path,
-        "A checkpoint or adapter: a folder, one file of weights, or a name such as org/name "
-          + "from the Hugging Face cache.")
+        "A checkpoint, an adapter or a .gguf file: a folder, one file of weights, or a name "
+          + "such as org/name from the Hugging Face cache.")
     ],
     groups: [
       FlagGroup(

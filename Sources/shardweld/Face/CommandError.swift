@@ -2,6 +2,7 @@
 // it is only decided what kind of end that is.
 import Adapters
 import Checkpoints
+import GGUF
 import Ledger
 import Merging
 import Messaging
@@ -20,6 +21,7 @@ enum CommandError: Error, Equatable {
   case storage(StorageError)
   case checkpoint(CheckpointError)
   case safetensors(SafetensorsError)
+  case gguf(GGUFError)
   case json(path: String, JSONError)
   case adapter(AdapterError)
   case planning(PlanningError)
@@ -45,6 +47,7 @@ enum CommandError: Error, Equatable {
     case .storage(let error): error.sentence
     case .checkpoint(let error): error.sentence
     case .safetensors(let error): error.sentence
+    case .gguf(let error): error.sentence
     case .json(let path, let error):
       "\(path) is not the JSON expected: \(error.sentence); mend it or fetch it again"
     case .adapter(let error): error.sentence
@@ -65,10 +68,11 @@ enum CommandError: Error, Equatable {
     switch self {
     case .storage(.noSpace): .again
     case .storage, .checkpoint(.storage), .checkpoint(.shard(.storage)),
-      .checkpoint(.torchFile(.storage)), .safetensors(.storage), .adapter(.storage),
-      .adapter(.container(.storage)), .adapter(.torchFile(.storage)), .messaging(.storage):
+      .checkpoint(.torchFile(.storage)), .safetensors(.storage), .gguf(.storage),
+      .adapter(.storage), .adapter(.container(.storage)), .adapter(.torchFile(.storage)),
+      .messaging(.storage):
       .failed
-    case .usage, .checkpoint, .safetensors, .json, .adapter, .planning, .refused: .badInput
+    case .usage, .checkpoint, .safetensors, .gguf, .json, .adapter, .planning, .refused: .badInput
     case .plan, .failed: .failed
     case .ledger(.running), .ledger(.planChanged), .ledger(.noJob): .badInput
     case .ledger(let error): error.isNoSpace ? .again : .failed

@@ -16,10 +16,10 @@ struct CheckpointPortrait {
   }
   private var groups: [TensorGroup] {
     TensorGroup.groups(
-      checkpoint.tensors.lazy.map { ($0.name, $0.dtype, $0.shape, $0.byteCount) })
+      checkpoint.tensors.lazy.map { ($0.name, $0.dtype.rawValue, $0.shape, $0.byteCount) })
   }
   private var shares: [DTypeShare] {
-    DTypeShare.shares(checkpoint.tensors.lazy.map { ($0.dtype, $0.byteCount) })
+    DTypeShare.shares(checkpoint.tensors.lazy.map { ($0.dtype.rawValue, $0.byteCount) })
   }
 
   /// A member of the config, or of the text model's part of it.
@@ -56,7 +56,7 @@ struct CheckpointPortrait {
     facts.add("tensors", "\(tensors), \(Amount.count(elementCount, "element"))")
     for share in shares {
       let count = Amount.count(share.tensorCount, "tensor")
-      facts.add("type", "\(share.dtype.rawValue), \(count), \(Amount.bytes(share.byteCount))")
+      facts.add("type", "\(share.dtype), \(count), \(Amount.bytes(share.byteCount))")
     }
     if let model = setting("model_type")?.text {
       let names = architectures.isEmpty ? "" : " (\(architectures.joined(separator: ", ")))"
@@ -102,7 +102,7 @@ struct CheckpointPortrait {
       writer.array { writer in
         for share in shares {
           writer.object { writer in
-            writer.member("dtype", share.dtype.rawValue)
+            writer.member("dtype", share.dtype)
             writer.member("tensorCount", share.tensorCount)
             writer.member("byteCount", share.byteCount)
           }

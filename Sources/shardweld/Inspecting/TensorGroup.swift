@@ -3,13 +3,13 @@
 //   model.layers.0.mlp.up_proj.weight, model.layers.1.mlp.up_proj.weight
 //   → 2 of model.layers.*.mlp.up_proj.weight
 import OrderedJSON
-import Safetensors
 
 /// Tensors whose names differ in numbers alone, and which are alike in type and shape.
 struct TensorGroup: Equatable, Sendable {
   /// The names, with `*` for each part that is a number.
   var pattern: String
-  var dtype: DType
+  /// The element type as its container calls it.
+  var dtype: String
   var shape: [Int]
   var count: Int
   /// Of all of them.
@@ -17,13 +17,13 @@ struct TensorGroup: Equatable, Sendable {
 
   private struct Key: Hashable {
     var pattern: String
-    var dtype: DType
+    var dtype: String
     var shape: [Int]
   }
 
   /// The groups in the order of their first tensors.
   static func groups(
-    _ tensors: some Sequence<(name: String, dtype: DType, shape: [Int], byteCount: Int64)>
+    _ tensors: some Sequence<(name: String, dtype: String, shape: [Int], byteCount: Int64)>
   ) -> [TensorGroup] {
     var groups: [TensorGroup] = []
     var positions: [Key: Int] = [:]
@@ -57,7 +57,7 @@ struct TensorGroup: Equatable, Sendable {
       .number("count"), .text("dtype"), .text("shape"), .number("bytes"), .text("tensors"))
     for group in groups {
       table.add(
-        Amount.count(group.count), group.dtype.rawValue, Shape.text(group.shape),
+        Amount.count(group.count), group.dtype, Shape.text(group.shape),
         Amount.bytes(group.byteCount), group.pattern)
     }
     return table
@@ -69,7 +69,7 @@ struct TensorGroup: Equatable, Sendable {
         writer.object { writer in
           writer.member("pattern", group.pattern)
           writer.member("count", group.count)
-          writer.member("dtype", group.dtype.rawValue)
+          writer.member("dtype", group.dtype)
           writer.member("shape", Shape.json(group.shape))
           writer.member("byteCount", group.byteCount)
         }
@@ -80,12 +80,12 @@ struct TensorGroup: Equatable, Sendable {
 
 /// How much of a checkpoint has one element type.
 struct DTypeShare: Equatable, Sendable {
-  var dtype: DType
+  var dtype: String
   var tensorCount: Int
   var byteCount: Int64
 
   /// By bytes, largest first.
-  static func shares(_ tensors: some Sequence<(dtype: DType, byteCount: Int64)>) -> [DTypeShare] {
+  static func shares(_ tensors: some Sequence<(dtype: String, byteCount: Int64)>) -> [DTypeShare] {
     var shares: [DTypeShare] = []
     for tensor in tensors {
       if let position = shares.firstIndex(where: { $0.dtype == tensor.dtype }) {
@@ -97,7 +97,7 @@ struct DTypeShare: Equatable, Sendable {
       }
     }
     return shares.sorted {
-      ($1.byteCount, $0.dtype.rawValue) < ($0.byteCount, $1.dtype.rawValue)
+      ($1.byteCount, $0.dtype) < ($0.byteCount, $1.dtype)
     }
   }
 }
