@@ -56,6 +56,16 @@ struct InspectTests {
         """.replacing("664 B", with: "\(try fileSize("model/model.safetensors")) B"))
   }
 
+  @Test func `names that a terminal would obey are spelled out`() throws {
+    try scratch.write(
+      "bad.safetensors", [SampleTensor("a\u{1B}[2Jb\u{7}.weight", .f32, [2, 2])])
+    for tensors in [false, true] {
+      let text = try inspect(scratch("bad.safetensors"), tensors: tensors)
+      #expect(text.contains("a\\u{1b}[2Jb\\u{7}.weight"))
+      #expect(!text.unicodeScalars.contains("\u{1B}") && !text.unicodeScalars.contains("\u{7}"))
+    }
+  }
+
   private func fileSize(_ name: String) throws -> Int { try scratch.read(name).count }
 
   @Test func `every tensor is listed where that is asked for`() throws {
@@ -310,7 +320,7 @@ struct InspectTests {
                   a.wide: 1.0
                   split.no: 0
                   a.small: 1e-05
-                  "a\\u001b[2J": true
+                  a\\u{1b}[2J: true
 
         count  dtype  shape   bytes  tensors
             1  F32    2 x 3    24 B  a

@@ -27,7 +27,7 @@ final class StandardError: Sendable {
   /// Writes a line; a bar on the screen moves below it. What a terminal would act on is shown as
   /// its number: names of tensors and files come from strangers.
   func line(_ text: String) {
-    let text = Self.harmless(text)
+    let text = text.harmless
     bar.withLock { bar in
       // Nobody is left to tell where standard error itself fails.
       _ = send(bar.isEmpty ? text + "\n" : Self.erase + text + "\n" + bar, to: STDERR_FILENO)
@@ -43,21 +43,25 @@ final class StandardError: Sendable {
     }
   }
 
-  static func harmless(_ text: String) -> String {
-    func isControl(_ scalar: Unicode.Scalar) -> Bool {
-      scalar.value < 0x20 || 0x7F...0x9F ~= scalar.value
-    }
-    guard text.unicodeScalars.contains(where: isControl) else { return text }
-    return text.unicodeScalars.reduce(into: "") { line, scalar in
-      line += isControl(scalar) ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
-    }
-  }
-
   /// Columns of the terminal, nil where standard error is none.
   static var columns: Int? {
     let columns = sw_terminal_columns(STDERR_FILENO)
     if columns > 0 { return Int(columns) }
     return isatty(STDERR_FILENO) == 1 ? 80 : nil
+  }
+}
+
+extension String {
+  /// The same with control characters spelled out: names from files of strangers may hold what a
+  /// terminal obeys.
+  var harmless: String {
+    func isControl(_ scalar: Unicode.Scalar) -> Bool {
+      scalar.value < 0x20 || 0x7F...0x9F ~= scalar.value
+    }
+    guard unicodeScalars.contains(where: isControl) else { return self }
+    return unicodeScalars.reduce(into: "") { line, scalar in
+      line += isControl(scalar) ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+    }
   }
 }
 

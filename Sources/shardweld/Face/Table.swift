@@ -19,6 +19,7 @@ struct Table: Equatable, Sendable {
 
   /// The table with a heading line; each line ends in a newline and in nothing else that is blank.
   func text(indent: Int = 0) -> String {
+    let rows = self.rows.map { $0.map(\.harmless) }
     var widths = columns.map(\.title.count)
     for row in rows {
       for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.count) }

@@ -144,7 +144,9 @@ struct CheckpointPortrait {
 struct Facts {
   private var rows: [(name: String, value: String)] = []
 
-  mutating func add(_ name: String, _ value: String) { rows.append((name, value)) }
+  mutating func add(_ name: String, _ value: String) {
+    rows.append((name.harmless, value.harmless))
+  }
 
   /// A name that comes several times in a row stands once.
   var text: String {

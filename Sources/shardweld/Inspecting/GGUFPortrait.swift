@@ -46,7 +46,7 @@ struct GGUFPortrait {
       facts.add("type", "\(share.dtype), \(count), \(Amount.bytes(share.byteCount))")
     }
     for field in model.fields {
-      facts.add("metadata", "\(Self.name(field.key)): \(Self.text(field))")
+      facts.add("metadata", "\(field.key): \(Self.text(field))")
     }
     return facts.text + "\n" + table.text()
   }
@@ -65,12 +65,6 @@ struct GGUFPortrait {
       }
     }
     return table
-  }
-
-  /// A key as it is, or quoted where a terminal would act on it.
-  private static func name(_ key: String) -> String {
-    let isPlain = key.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
-    return isPlain ? key : JSON.string(key).compact
   }
 
   /// A value on one line: lists and long texts are cut.

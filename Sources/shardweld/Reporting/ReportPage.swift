@@ -95,7 +95,7 @@ struct ReportPage {
   /// Text as it may stand between tags and in attributes.
   static func escape(_ text: String) -> String {
     var escaped = ""
-    for character in StandardError.harmless(text) {
+    for character in text.harmless {
       switch character {
       case "&": escaped += "&amp;"
       case "<": escaped += "&lt;"
