@@ -48,4 +48,14 @@ package struct MeasuredCounts: Sendable {
   package var vanished: Int { Int(raw.vanished) }
   /// Finite in the base and not in the output.
   package var overflowed: Int { Int(raw.overflowed) }
+
+  /// Takes in an element of a finite output that no kernel reads; `isKept` where the output is as
+  /// without its update.
+  package mutating func count(update: Float, isKept: Bool) {
+    raw.largest = max(raw.largest, Double(update.magnitude))
+    if !isKept { raw.changed += 1 }
+    guard update != 0 else { return }
+    raw.moved += 1
+    if isKept { raw.vanished += 1 }
+  }
 }

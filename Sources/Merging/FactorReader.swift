@@ -13,14 +13,17 @@ final class MergeContext {
   let kernels: KernelTable
   let budget: TileBudget
   let keepsNonFinite: Bool
+  let keepsLostUpdates: Bool
 
   init(
-    inputs: InputFiles, kernels: KernelTable, budget: TileBudget, keepsNonFinite: Bool
+    inputs: InputFiles, kernels: KernelTable, budget: TileBudget, keepsNonFinite: Bool,
+    keepsLostUpdates: Bool = false
   ) {
     self.inputs = inputs
     self.kernels = kernels
     self.budget = budget
     self.keepsNonFinite = keepsNonFinite
+    self.keepsLostUpdates = keepsLostUpdates
   }
 }
 

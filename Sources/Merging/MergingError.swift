@@ -11,6 +11,8 @@ package enum MergingError: Error, Equatable {
   case inputChanged(path: String, expected: FileFacts, found: FileFacts)
   /// A weight that was finite is not any more. `row` and `column` are of the recipe's own view.
   case nonFinite(tensor: String, row: Int, column: Int, dtype: DType)
+  /// Of the elements that an update moves, next to none is left on the grid of the base's form.
+  case lostUpdate(tensor: String, vanished: Int, moved: Int)
   /// A recipe asks for what its files or its shape do not have.
   case unfitRecipe(tensor: String, UnfitRecipe)
   /// The job's sizes are not those of its recipes.
@@ -43,13 +45,14 @@ package enum MergingError: Error, Equatable {
     case rule = "it has a rule that this version does not know"
     case operand = "an update's tensor does not have the window's size"
     case order = "its stored order names a group of scales that it does not have"
+    case encoding = "the quantised form that it writes is not known or does not fit its shape"
     case decoding = "its stored form is not known or does not fit its shape"
   }
 
   /// True where every other attempt would fail in the same way.
   package var isFinal: Bool {
     switch self {
-    case .inputChanged, .nonFinite, .unfitRecipe, .unfitJob: true
+    case .inputChanged, .nonFinite, .lostUpdate, .unfitRecipe, .unfitJob: true
     case .storage, .instructionSet, .stopped: false
     }
   }
@@ -72,6 +75,10 @@ package enum MergingError: Error, Equatable {
       "\(tensor) is not finite any more at row \(row), column \(column) as \(dtype.rawValue), "
         + "where the base is finite; look at the adapter and its scale, or write such values with "
         + "--nonfinite keep"
+    case .lostUpdate(let tensor, let vanished, let moved):
+      "\(tensor) would lose its update: \(vanished) of the \(moved) elements that it moves are "
+        + "below the step of the base's quantised form, and at most 99 % may be; merge with "
+        + "--dequantize all, or write it so with --lost-updates keep"
     case .unfitRecipe(let tensor, let reason):
       "the plan of \(tensor) does not fit: \(reason.rawValue); plan anew with --restart"
     case .unfitJob(let shard, let expected, let found):

@@ -6,7 +6,10 @@ import Safetensors
 extension TensorRecipe {
   /// Refuses a recipe that would read or write outside of its tensor or files.
   func check(_ inputs: InputFiles) throws(MergingError) {
-    if let reason = firstUnfit(inputs) { throw .unfitRecipe(tensor: name, reason) }
+    if let reason = merged.firstUnfit(inputs) { throw .unfitRecipe(tensor: name, reason) }
+    if let encoding, Encoders.of(self, encoding) == nil {
+      throw .unfitRecipe(tensor: name, .encoding)
+    }
   }
 
   private func firstUnfit(_ inputs: InputFiles) -> MergingError.UnfitRecipe? {

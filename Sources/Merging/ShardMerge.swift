@@ -99,7 +99,8 @@ package struct ShardMerge {
     for recipe in slice.job.recipes { try recipe.check(inputs) }
     return MergeContext(
       inputs: inputs, kernels: KernelTable(set), budget: budget,
-      keepsNonFinite: slice.options.nonFinite == .keep)
+      keepsNonFinite: slice.options.nonFinite == .keep,
+      keepsLostUpdates: slice.options.lostUpdates == .keep)
   }
 
   /// The shard's header; refuses a job whose sizes or offsets are not those of its recipes.

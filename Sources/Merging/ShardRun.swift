@@ -41,8 +41,23 @@ final class ShardRun {
     doneByteCount += recipe.byteCount
     let output = outputDigester.take()!.finish().description
     let source = sourceDigester.take()?.finish().description ?? output
-    return TensorDigests(
-      output: output, source: source, update: recipe.updates.isEmpty ? nil : tally.total)
+    let isMeasured = !recipe.updates.isEmpty && recipe.encoding?.part != .scales
+    let update = isMeasured ? tally.total : nil
+    if let update { try checkLoss(recipe, update) }
+    return TensorDigests(output: output, source: source, update: update)
+  }
+
+  /// The largest share of the elements an update moves that a quantised form may swallow.
+  private static let lostShareMax = 0.99
+
+  /// Refuses a weight whose update its quantised form cannot hold.
+  private func checkLoss(
+    _ recipe: TensorRecipe, _ update: UpdateStatistics
+  ) throws(MergingError) {
+    guard recipe.encoding != nil, !context.keepsLostUpdates,
+      Double(update.vanished) > Self.lostShareMax * Double(update.moved)
+    else { return }
+    throw .lostUpdate(tensor: recipe.name, vanished: update.vanished, moved: update.moved)
   }
 
   /// Copies a tensor's bytes in blocks, in any dtype.
@@ -103,16 +118,14 @@ final class ShardRun {
         },
         store: { (bench, tile) throws(MergingError) in
           let tile = tensor.grid[first + tile]
-          let element = tile.rows.lowerBound * recipe.columns + tile.columns.lowerBound
           try unsafe self.output?.write(
             UnsafeRawBufferPointer(tensor.outputBytes(of: tile, bench)),
-            at: recipe.offset + Int64(element) * Int64(recipe.dtype.byteCount))
+            at: recipe.offset + Int64(tensor.outputRange(of: tile).lowerBound))
         },
         rest: { () throws(MergingError) in try self.keepPace() })
       try line.run { (tile) throws(MergingError) in
-        let rows = tensor.grid[first + tile].rows.lowerBound
-        let byteCount = Int64(rows * recipe.columns) * Int64(recipe.dtype.byteCount)
-        try keepPace { () throws(MergingError) in try report(byteCount) }
+        let byteCount = tensor.outputRange(of: tensor.grid[first + tile]).lowerBound
+        try keepPace { () throws(MergingError) in try report(Int64(byteCount)) }
       }
     }
   }

@@ -35,6 +35,9 @@ extension TensorMerge {
         start: UnsafeRawPointer(bytes.baseAddress!) + place * sourceByteCount, stride: width)
       unsafe fill(bench.value, block, from: source)
       try apply(recipe.updates.indices, to: block, bench)
+      if let encoder {
+        return unsafe try encode(block, of: tile, from: source, by: encoder, to: output, bench)
+      }
       unsafe write(
         block, to: output.baseAddress! + place * outputByteCount, stride: width, bench)
       let overflowed = unsafe measure(
@@ -48,7 +51,7 @@ extension TensorMerge {
   }
 
   func outputBytes(of tile: Window, _ bench: Workbench) -> UnsafeMutableRawBufferPointer {
-    unsafe bench.outputBytes(tile.elementCount * outputByteCount)
+    unsafe bench.outputBytes(outputRange(of: tile).count)
   }
 
   /// Reads a block straight from the base, for passes that do not go tile by tile.

@@ -24,6 +24,8 @@ final class TensorMerge {
   private(set) var blockColumns = 1
   /// The source, where it is a quantised weight.
   let decoded: DecodedSource?
+  /// The way back into a quantised form, where the output has one.
+  let encoder: (any Encoder)?
   /// DoRA's factors that were found by a pass of their own, by update.
   var norms: [Int: DoraFactors] = [:]
   /// Rules of other families than LoRA, ready, by update.
@@ -31,6 +33,8 @@ final class TensorMerge {
 
   init(_ recipe: TensorRecipe, _ context: MergeContext, _ panels: PanelStore) {
     self.context = context
+    encoder = recipe.encoding.flatMap { Encoders.of(recipe, $0) }
+    let recipe = recipe.merged
     self.recipe = recipe
     self.panels = panels
     decoded = recipe.decoding.flatMap { DecodedSource(recipe, $0) }
@@ -42,13 +46,18 @@ final class TensorMerge {
       ? context.budget
       : context.budget.holding(
         elementCount: together,
-        elementByteCount: max(recipe.sourceDType.byteCount, recipe.dtype.byteCount),
+        elementByteCount: Self.elementByteCount(recipe),
         numberByteCount: precision.byteCount)
     grid = TileGrid(rows: 0, columns: 0, elementCount: 1, panelWidth: 1)
     cut()
   }
 
   // MARK: Sizes
+
+  /// The most bytes of an element on its way; codes and scales may end with a word of padding.
+  private static func elementByteCount(_ recipe: TensorRecipe) -> Int {
+    max(recipe.encoding == nil ? 1 : 4, recipe.sourceDType.byteCount, recipe.dtype.byteCount)
+  }
 
   var sourceByteCount: Int { recipe.sourceDType.byteCount }
   var outputByteCount: Int { recipe.dtype.byteCount }
@@ -109,7 +118,7 @@ final class TensorMerge {
   /// Chooses tiles, spans and blocks. Where a right factor is too large to be held, tiles are as
   /// large as the budget allows, since each tile then packs that factor anew.
   private func cut() {
-    let elementSize = max(sourceByteCount, outputByteCount)
+    let elementSize = Self.elementByteCount(recipe)
     let most = budget.tileByteCount / elementSize
     let fair = max(1 << 15, (recipe.elementCount + budget.threads - 1) / budget.threads)
     // What is stored transposed is read in a short run for each column: the more rows the better.

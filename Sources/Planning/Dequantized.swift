@@ -17,13 +17,13 @@ struct Dequantized {
   /// Refuses what has no right result.
   init(
     _ drafts: DraftTable, _ base: BaseModel, _ wanted: MergeOptions.Dequantize,
-    _ adapters: [Adapter]
+    _ adapters: [Adapter], _ requantize: MergeOptions.Requantize = .none
   ) throws(PlanningError) {
     self.base = base
     touched = drafts.touchedQuantized
     let quantized = base.checkpoint.quantized
     switch wanted {
-    case .auto: choice = touched.isEmpty ? .auto : .all
+    case .auto: choice = touched.isEmpty || requantize == .same ? .auto : .all
     case .all, .touched: choice = quantized.isEmpty ? .auto : wanted
     }
     names = choice == .auto ? [] : Set(touched.map(\.name))

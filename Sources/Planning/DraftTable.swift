@@ -50,7 +50,7 @@ struct DraftTable {
 
   /// One recipe per output tensor, places still to be given.
   func recipes(
-    _ output: MergeOptions.OutputDType, _ dequantized: Dequantized
+    _ output: MergeOptions.OutputDType, _ dequantized: Dequantized, _ requantized: Requantized
   ) -> [TensorRecipe] {
     var recipes: [TensorRecipe] = []
     recipes.reserveCapacity(base.checkpoint.tensors.count + added.count)
@@ -58,7 +58,8 @@ struct DraftTable {
       if let weight = base.checkpoint.quantized.owner(of: tensor.name) {
         if !dequantized.has(weight.name) {
           // Its tensors stay what they are together, whatever type others are given.
-          recipes.append(recipe(stored(tensor), .keep))
+          recipes.append(
+            requantized.recipe(tensor, of: weight) ?? recipe(stored(tensor), .keep))
         } else if weight.main.name == tensor.name, let plain = base.draft(of: weight.name) {
           recipes.append(recipe(drafts[weight.name] ?? plain, output))
         }

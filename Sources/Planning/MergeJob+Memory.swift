@@ -9,7 +9,7 @@ extension MergeJob {
   /// of a weight at once that much of it. A little of that fits beside the smallest buffers.
   package func memoryByteCount(sliceByteCount: Int64) -> Int64 {
     let own = recipes.reduce(0) { most, recipe in
-      max(most, recipe.normByteCount + recipe.weightByteCount)
+      max(most, recipe.merged.normByteCount + recipe.merged.weightByteCount)
     }
     let extra = 4 * sliceByteCount + own
     let smallest = TileBudget(memoryByteCount: 0, threads: 1).peakByteCount

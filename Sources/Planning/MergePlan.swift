@@ -66,6 +66,8 @@ package struct MergeOptions: Equatable, Sendable {
   package enum OutputDType: String, Sendable, CaseIterable { case keep, bf16, f16, f32 }
   package enum NonFinite: String, Sendable, CaseIterable { case refuse, keep }
   package enum Dequantize: String, Sendable, CaseIterable { case auto, all, touched }
+  package enum Requantize: String, Sendable, CaseIterable { case none, same }
+  package enum LostUpdates: String, Sendable, CaseIterable { case refuse, keep }
 
   package var layout: Layout = .layers
   /// Bytes of tensor data; nil is `auto`.
@@ -77,6 +79,10 @@ package struct MergeOptions: Equatable, Sendable {
   /// Which quantised weights of the base become plain. `auto` is all where an update touches one,
   /// none otherwise; a plan holds what came of it.
   package var dequantize: Dequantize = .auto
+  /// Whether quantised weights that an update touches go back into the base's own form.
+  package var requantize: Requantize = .none
+  /// What is done where next to nothing of an update is left on the form's grid.
+  package var lostUpdates: LostUpdates = .refuse
   package var combination = Combination()
   package var selection = ModuleSelection()
 

@@ -147,6 +147,8 @@ extension PlanCodec {
         options.digest = algorithm.rawValue
       case "nonFinite": options.nonFinite = try reader.choice(key)
       case "dequantize": options.dequantize = try reader.choice(key)
+      case "requantize": options.requantize = try reader.choice(key)
+      case "lostUpdates": options.lostUpdates = try reader.choice(key)
       case "combine":
         try reader.object { key, reader throws(PlanError) in
           switch key {

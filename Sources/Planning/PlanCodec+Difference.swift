@@ -26,6 +26,8 @@ extension PlanCodec {
       ("--digest", old.digest, new.digest),
       ("--nonfinite", old.nonFinite.rawValue, new.nonFinite.rawValue),
       ("--dequantize", old.dequantize.rawValue, new.dequantize.rawValue),
+      ("--requantize", old.requantize.rawValue, new.requantize.rawValue),
+      ("--lost-updates", old.lostUpdates.rawValue, new.lostUpdates.rawValue),
       ("--combine", old.combination.method.rawValue, new.combination.method.rawValue),
       ("--density", "\(old.combination.density)", "\(new.combination.density)"),
       ("--combine-rank", "\(old.combination.rank)", "\(new.combination.rank)"),

@@ -16,6 +16,7 @@ extension PlanCodec {
       writer.member("offset", recipe.offset)
       write("source", recipe.source, files, to: &writer)
       if let decoding = recipe.decoding { write(decoding, files, to: &writer) }
+      if let encoding = recipe.encoding { write(encoding, to: &writer) }
       if !recipe.updates.isEmpty {
         writer.key("updates")
         writer.array { writer in
@@ -35,6 +36,22 @@ extension PlanCodec {
       writer.member("dtype", decoding.dtype.rawValue)
       write(decoding.operands, decoding.numbers, files, to: &writer)
       writer.member("transposed", .bool(decoding.isTransposed))
+    }
+  }
+
+  private static func write(_ encoding: Encoding, to writer: inout JSONWriter) {
+    writer.key("encoding")
+    writer.object { writer in
+      writer.member("form", encoding.form)
+      writer.member("part", encoding.part.rawValue)
+      writer.key("shape")
+      integers(encoding.shape, to: &writer)
+      writer.member("dtype", encoding.dtype.rawValue)
+      writer.member("scaleDtype", encoding.scaleDType.rawValue)
+      writer.key("numbers")
+      writer.object { writer in
+        for (key, value) in encoding.numbers { writer.member(key, number(value)) }
+      }
     }
   }
 

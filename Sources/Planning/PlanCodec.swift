@@ -23,7 +23,8 @@
 // file, start in the file, bytes of an element, extent, stride, extent, stride, …].
 // A quantised weight's recipe has `"decoding":{"form":"nibbles","title":…,"dtype":"BF16",
 // "operands":{"codes":[file,offset,dtype,elements,extents…],…},"numbers":{…},"transposed":false}`
-// behind its source. `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
+// behind its source; one that is quantised again has `"encoding":{"form":"float8","part":"codes",
+// "shape":[8,4],"dtype":"BF16","scaleDtype":"F32","numbers":{…}}` behind that. `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
 // row stride, column stride]; a role is an adapter's index or -1 for the base. Doubles are the
 // shortest text that reads back to the same bits.
 package import OrderedJSON
@@ -144,6 +145,10 @@ package enum PlanCodec {
       writer.member("nonFinite", options.nonFinite.rawValue)
       if options.dequantize != .auto {
         writer.member("dequantize", options.dequantize.rawValue)
+      }
+      if options.requantize != .none {
+        writer.member("requantize", options.requantize.rawValue)
+        writer.member("lostUpdates", options.lostUpdates.rawValue)
       }
       writer.key("combine")
       writer.object { writer in

@@ -28,7 +28,9 @@ package struct PlanSummary: Equatable, Sendable {
       for recipe in job.recipes {
         tensorCount += 1
         readByteCount += recipe.sourceByteCount
-        if let decoding = recipe.decoding { forms[decoding.title, default: 0] += 1 }
+        if let decoding = recipe.decoding, recipe.encoding == nil {
+          forms[decoding.title, default: 0] += 1
+        }
         let isFromAdapter = plan.inputs[recipe.source.file].role != .base
         if !recipe.updates.isEmpty || isFromAdapter {
           changedCount += 1

@@ -42,10 +42,12 @@ package enum Planner {
     }
     let isUntied = try drafts.apply(steps, tie: tie)
     try drafts.combine(options.combination, adapters.map(\.adapter.path))
-    let dequantized = try Dequantized(drafts, base, options.dequantize, adapters.map(\.adapter))
+    let requantized = try Requantized(drafts, base, options.requantize)
+    let dequantized = try Dequantized(
+      drafts, base, options.dequantize, adapters.map(\.adapter), options.requantize)
     var options = options
     options.dequantize = dequantized.choice
-    let recipes = drafts.recipes(options.dtype, dequantized)
+    let recipes = drafts.recipes(options.dtype, dequantized, requantized)
     checkConsumption(adapters.map(\.adapter), inputs, recipes, setAside)
     let jobs = try self.jobs(recipes, checkpoint, options)
     let config = ConfigPlanner(base, adapters.map(\.adapter.config), replication)

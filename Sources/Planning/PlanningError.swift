@@ -43,6 +43,10 @@ package enum PlanningError: Error, Equatable {
   case readsQuantized(adapter: String, target: String)
   /// `--dequantize touched` where loaders of the format take all modules for quantised.
   case noSkipList(method: String)
+  /// `--requantize same` for a weight that has no way back into its form.
+  case notRequantized(target: String, form: String, reason: String)
+  /// `--requantize same` for a base that is plain.
+  case notQuantized(path: String)
   /// A second adapter replaces what an earlier one wrote, or two write the same rows.
   case conflict(target: String, first: String, second: String, what: String)
   case doraNotAlone(target: String, adapter: String)
@@ -133,6 +137,11 @@ package enum PlanningError: Error, Equatable {
     case .noSkipList(let method):
       "loaders of \(method) have no list of modules that are not quantised, so --dequantize "
         + "touched would not load; use --dequantize all"
+    case .notRequantized(let target, let form, let reason):
+      "\"\(target)\" is stored as \(form) and cannot be quantised again: \(reason); "
+        + "use --dequantize all or --dequantize touched"
+    case .notQuantized(let path):
+      "\(path) is not quantised, so --requantize same has nothing to go back to; leave it away"
     case .conflict(let target, let first, let second, let what):
       "\(first) and \(second) both bring \(what) for \"\(target)\"; merge them one after the "
         + "other, or leave one out"

@@ -34,7 +34,10 @@ extension TensorRecipe {
       let text = "\(update.rule.words) (\(update.origin))"
       if parts.last != text { parts.append(text) }
     }
-    if dtype != sourceDType { parts.append("\(sourceDType.rawValue) to \(dtype.rawValue)") }
+    if encoding != nil { parts.append("requantised") }
+    if encoding == nil, dtype != sourceDType {
+      parts.append("\(sourceDType.rawValue) to \(dtype.rawValue)")
+    }
     return parts.joined(separator: "; ")
   }
 }

@@ -137,12 +137,14 @@ package struct TensorRecipe: Equatable, Sendable {
   package var source: TensorBytes
   /// How the source, with other stored tensors, gives values; nil where it holds them.
   package var decoding: Decoding?
+  /// How merged values become what is written; nil where they are written as they are.
+  package var encoding: Encoding?
   /// Done in order. None, no decoding and an unchanged dtype: the bytes are copied.
   package var updates: [Update]
 
   package init(
     name: String, dtype: DType, shape: [Int], columns: Int, offset: Int64, source: TensorBytes,
-    decoding: Decoding? = nil, updates: [Update]
+    decoding: Decoding? = nil, encoding: Encoding? = nil, updates: [Update]
   ) {
     self.name = name
     self.dtype = dtype
@@ -151,6 +153,7 @@ package struct TensorRecipe: Equatable, Sendable {
     self.offset = offset
     self.source = source
     self.decoding = decoding
+    self.encoding = encoding
     self.updates = updates
   }
 
@@ -162,7 +165,9 @@ package struct TensorRecipe: Equatable, Sendable {
   package var rows: Int { columns == 0 ? 0 : elementCount / columns }
   package var byteCount: Int64 { Int64(elementCount) * Int64(dtype.bitCount) / 8 }
   /// True where the output's bytes are the source's bytes.
-  package var isCopy: Bool { updates.isEmpty && decoding == nil && dtype == source.dtype }
+  package var isCopy: Bool {
+    updates.isEmpty && decoding == nil && encoding == nil && dtype == source.dtype
+  }
 }
 
 /// One output shard: the unit of work, of commit and of retry.

@@ -47,7 +47,9 @@ package struct WeightRule: Equatable, Sendable {
 extension TensorRecipe {
   /// Elements that its rules must see together; 0 where tiles may be cut as one likes.
   package var elementsTogether: Int {
-    updates.reduce(0) { most, update in
+    // What is quantised again is cut by whole rows, also where each has scales of its own.
+    let step = encoding == nil && rowsTogether == 1 ? 0 : min(rows, rowsTogether) * columns
+    return updates.reduce(step) { most, update in
       guard case .weight(let rule) = update.rule else { return most }
       return max(most, rule.elementsTogether(rows: rows, columns: columns))
     }
@@ -55,7 +57,7 @@ extension TensorRecipe {
 
   /// Rows that tiles and blocks are made of; 1 where it does not matter.
   package var rowsTogether: Int {
-    updates.reduce(1) { least, update in
+    updates.reduce(encoding?.rowsTogether ?? 1) { least, update in
       guard case .weight(let rule) = update.rule, let own = rule.rowsTogether else { return least }
       return least * own / Self.divisor(least, own)
     }

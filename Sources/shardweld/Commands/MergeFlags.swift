@@ -21,6 +21,8 @@ struct MergeFlags: CommandFlags, Equatable {
   var digest = DigestAlgorithm.xxh3
   var nonFinite = MergeOptions.NonFinite.refuse
   var dequantize = MergeOptions.Dequantize.auto
+  var requantize = MergeOptions.Requantize.none
+  var lostUpdates = MergeOptions.LostUpdates.refuse
 
   var combine = Combination.Method.sum
   var density = 1.0
@@ -61,6 +63,8 @@ struct MergeFlags: CommandFlags, Equatable {
     options.digest = digest.rawValue
     options.nonFinite = nonFinite
     options.dequantize = dequantize
+    options.requantize = requantize
+    options.lostUpdates = lostUpdates
     options.combination.method = combine
     options.combination.density = density
     options.combination.rank = combineRank
@@ -97,6 +101,9 @@ struct MergeFlags: CommandFlags, Equatable {
     try MemoryLimit.check(memoryLimit, threads: threads)
     // An audit takes two who merge.
     if let workers, workers < 2, audit > 0 { throw .conflict("--audit", "--workers \(workers)") }
+    if requantize == .same, dequantize != .auto {
+      throw .conflict("--requantize same", "--dequantize \(dequantize.rawValue)")
+    }
     if takeover && restart { throw .conflict("--takeover", "--restart") }
     if dryRun && takeover { throw .conflict("--dry-run", "--takeover") }
     if dryRun && restart { throw .conflict("--dry-run", "--restart") }
@@ -157,6 +164,14 @@ struct MergeFlags: CommandFlags, Equatable {
         "--dequantize", .choice(MergeOptions.Dequantize.self), \.dequantize,
         "Which weights of a quantised base become plain ones of 16 bits: all, or those that an "
           + "adapter touches; auto is all where one is touched, and none otherwise."),
+      .value(
+        "--requantize", .choice(MergeOptions.Requantize.self), \.requantize,
+        "Put the weights that an adapter touches back into the base's own quantised form (same): "
+          + "FP8 by channel or block, compressed-tensors' int4 and int8, MXFP4, NF4."),
+      .value(
+        "--lost-updates", .choice(MergeOptions.LostUpdates.self), \.lostUpdates,
+        "What to do where 99 % of the elements that an update moves fall back to what the "
+          + "quantised form had without it."),
     ])
 
   static let several = FlagGroup<MergeFlags>(

@@ -1,0 +1,76 @@
+// The last step of a block whose weight goes back into a quantised form: merged values, rounded to
+// the type of the form's library, become codes or scales.
+import Kernels
+import Planning
+import Safetensors
+import Storage
+
+extension TensorMerge {
+  /// Bytes of the output that a tile becomes.
+  func outputRange(of tile: Window) -> Range<Int> {
+    if let encoder { return encoder.bytes(of: tile.rows) }
+    let first = (tile.rows.lowerBound * recipe.columns + tile.columns.lowerBound) * outputByteCount
+    return first..<first + tile.elementCount * outputByteCount
+  }
+
+  /// Encodes a block of whole rows and measures what became of it; `target` is the tile's output.
+  func encode(
+    _ block: Window, of tile: Window, from source: BlockSource, by encoder: any Encoder,
+    to target: UnsafeMutableRawBufferPointer, _ bench: Workbench
+  ) throws(MergingError) {
+    let count = block.elementCount
+    let merged = numbers(bench.value, count)
+    unsafe context.kernels.narrow(
+      .single, bench.value.bytes.baseAddress!, to: bench.sums.bytes.baseAddress!,
+      recipe.dtype.element, count: count)
+    unsafe context.kernels.widen(
+      recipe.dtype.element, bench.sums.bytes.baseAddress!, to: bench.variant.bytes.baseAddress!,
+      .single, count: count)
+    let values = numbers(bench.variant, count)
+    if let place = values.firstIndex(where: { !$0.isFinite }) {
+      throw .nonFinite(
+        tensor: recipe.name, row: block.rows.lowerBound + place / block.columns.count,
+        column: place % block.columns.count, dtype: recipe.dtype)
+    }
+    let encoded = encoder.encode(values, block.rows)
+    let start = encoder.bytes(of: block.rows).lowerBound - encoder.bytes(of: tile.rows).lowerBound
+    unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + encoded.bytes.count])
+      .copyBytes(from: encoded.bytes)
+    guard isMeasured else { return }
+    unsafe fill(bench.sums, block, from: source)
+    measure(block, of: tile, base: numbers(bench.sums, count), merged, encoded, bench)
+  }
+
+  private func numbers(_ buffer: Buffer, _ count: Int) -> [Float] {
+    unsafe Array(
+      UnsafeBufferPointer(
+        start: buffer.bytes.baseAddress!.assumingMemoryBound(to: Float.self), count: count))
+  }
+
+  /// As the kernel measures plain outputs (`UpdateStatistics`), where R rounds to the grid that the
+  /// output's own scales make.
+  private func measure(
+    _ block: Window, of tile: Window, base: [Float], _ merged: [Float], _ encoded: EncodedRows,
+    _ bench: Workbench
+  ) {
+    let plain = encoded.plain(base)
+    let width = block.columns.count
+    let runs = MeasuredRuns.count(width)
+    for row in 0..<block.rows.count {
+      let line = (block.rows.lowerBound - tile.rows.lowerBound + row) * runs
+      for column in 0..<width {
+        let place = row * width + column
+        let update = merged[place] - base[place]
+        let (before, after) = (plain[place], encoded.written[place])
+        let loss = Double(after) - Double(before) - Double(update)
+        let run =
+          unsafe bench.totals
+          + (line + column / MeasuredRuns.elementCount) * MeasuredRuns.totals
+        unsafe run[0] += Double(base[place]) * Double(base[place])
+        unsafe run[1] += Double(update) * Double(update)
+        unsafe run[2] += loss * loss
+        bench.counts.count(update: update, isKept: before == after)
+      }
+    }
+  }
+}
