@@ -24,7 +24,8 @@
 // A quantised weight's recipe has `"decoding":{"form":"nibbles","title":…,"dtype":"BF16",
 // "operands":{"codes":[file,offset,dtype,elements,extents…],…},"numbers":{…},"transposed":false}`
 // behind its source; one that is quantised again has `"encoding":{"form":"float8","part":"codes",
-// "shape":[8,4],"dtype":"BF16","scaleDtype":"F32","numbers":{…}}` behind that. `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
+// "shape":[8,4],"dtype":"BF16","scaleDtype":"F32","numbers":{…}}` behind that.
+// `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
 // row stride, column stride]; a role is an adapter's index or -1 for the base. Doubles are the
 // shortest text that reads back to the same bits.
 package import OrderedJSON

@@ -23,6 +23,9 @@ struct Quantiser {
     if roles.contains("order") {
       throw Fault(reason: "its groups do not follow each other")
     }
+    if roles.contains("nestedAbsmax") {
+      throw Fault(reason: "its scales are quantised themselves (nested)")
+    }
     guard roles.count == 2, let scale = weight.operands.last,
       let found = try Self.rule(weight, scale.tensor.dtype, checkpoint)
     else { throw Fault(reason: "this tool has no quantiser of this form") }
@@ -51,9 +54,7 @@ struct Quantiser {
       let isNamed = section?["scale_fmt"]?.text == "ue8m0"
       return ("inverseFloat8", ["powersOfTwo": isExponent || isNamed ? 1 : 0])
     case "packedRows":
-      guard let bits = weight.numbers["bits"], bits == 4 || bits == 8 else {
-        throw Fault(reason: "of its packed numbers only those of 4 and 8 bits can go back")
-      }
+      guard let bits = weight.numbers["bits"], bits == 4 || bits == 8 else { return nil }
       return ("integers", ["packed": 1])
     case "nibbles":
       if weight.numbers["isFloat"] == 1 { return nil }

@@ -147,6 +147,9 @@ extension Manifest {
       case "digest": tensor.digest = try reader.digest(key)
       case "source": tensor.sourceDigest = try reader.digest(key)
       case "dequantizedFrom": tensor.dequantizedFrom = try reader.text()
+      case "requantized": tensor.requantized = try reader.choice(key)
+      case "valueShape":
+        tensor.valueShape = try reader.list { r throws(PlanError) in try r.count(key) }
       case "updates":
         tensor.updates = try reader.list { r throws(PlanError) in try readOrigin(&r) }
       case "statistics": tensor.statistics = try UpdateStatistics.read(from: &reader)
@@ -154,14 +157,23 @@ extension Manifest {
       }
     }
     try missing.check()
-    var bitCount = tensor.dtype.bitCount
-    for extent in tensor.shape {
-      let (product, overflow) = bitCount.multipliedReportingOverflow(by: extent)
-      guard !overflow else { throw .invalid(member: "shape", found: "\(tensor.shape)") }
-      bitCount = product
-    }
+    let bitCount = try product(tensor.shape, "shape", from: tensor.dtype.bitCount)
     guard bitCount % 8 == 0 else { throw .invalid(member: "shape", found: "\(tensor.shape)") }
+    _ = try product(tensor.valueShape ?? [], "valueShape", from: 1)
     return tensor
+  }
+
+  /// Refuses a shape that no file could hold.
+  private static func product(
+    _ shape: [Int], _ member: String, from first: Int
+  ) throws(PlanError) -> Int {
+    var all = first
+    for extent in shape {
+      let (product, overflow) = all.multipliedReportingOverflow(by: extent)
+      guard !overflow else { throw .invalid(member: member, found: "\(shape)") }
+      all = product
+    }
+    return all
   }
 
   private static func readOrigin(_ reader: inout JSONReader) throws(PlanError) -> Origin {

@@ -87,6 +87,11 @@ extension Manifest {
       writer.member("digest", tensor.digest)
       writer.member("source", tensor.sourceDigest)
       if let format = tensor.dequantizedFrom { writer.member("dequantizedFrom", format) }
+      if let part = tensor.requantized { writer.member("requantized", part.rawValue) }
+      if let shape = tensor.valueShape {
+        writer.key("valueShape")
+        writer.array { writer in for extent in shape { writer.integer(extent) } }
+      }
       guard !tensor.updates.isEmpty else { return }
       writer.key("updates")
       writer.array { writer in

@@ -54,6 +54,10 @@ package struct Manifest: Equatable, Sendable {
     package var sourceDigest: String
     /// The quantised format that it was dequantised from; nil for a plain one.
     package var dequantizedFrom: String?
+    /// What it holds of a weight that went back into that format; nil for values.
+    package var requantized: Encoding.Part?
+    /// Shape of that weight's values, as they are stored.
+    package var valueShape: [Int]?
     /// In the order they were added; none for a copy.
     package var updates: [Origin]
     /// What the updates did; nil for a copy, and in manifests of versions that did not measure.
@@ -97,6 +101,7 @@ package struct Manifest: Equatable, Sendable {
           Tensor(
             name: recipe.name, dtype: recipe.dtype, shape: recipe.shape, digest: digests.output,
             sourceDigest: digests.source, dequantizedFrom: recipe.decoding?.title,
+            requantized: recipe.encoding?.part, valueShape: recipe.encoding?.shape,
             updates: recipe.stories(plan.inputs).map { Origin(adapter: $0.adapter, text: $0.text) },
             statistics: digests.update)
         })

@@ -57,7 +57,7 @@ def merged(values, zeros, folder, size):
     wide = {name: value.float() for name, value in values.items()}
     is_stacked = next(iter(wide.values())).ndim == 3
     targets = (
-        dict(target_parameters=[n.removeprefix("model.layers.0.") for n in names], target_modules=[])
+        dict(target_modules=[], target_parameters=[n[len("model.layers.0."):] for n in names])
         if is_stacked else dict(target_modules=names))
     model = get_peft_model(Model(wide), LoraConfig(r=3, lora_alpha=6, **targets))
     with torch.no_grad():
@@ -74,7 +74,9 @@ def merged(values, zeros, folder, size):
         config = json.load(file)
     keep = ["peft_type", "r", "lora_alpha", "target_modules", "target_parameters", "bias"]
     with open(path, "w") as file:
-        json.dump({k: config[k] for k in keep if config.get(k)}, file, indent=1)
+        kept = {k: config[k] for k in keep if config.get(k)}
+        kept = {k: sorted(v) if isinstance(v, list) else v for k, v in kept.items()}
+        json.dump(kept, file, indent=1)
     state = model.merge_and_unload().state_dict()
     return {n: state[n if n in state else n + ".weight"].detach() for n in names}
 
@@ -97,7 +99,8 @@ def write(folder, config, quantise, dequantise, values, zeros=slice(3, 9), size=
         output.update(quantise(name, value.to(dtype)))
     norm = {"model.norm.weight": torch.arange(6, dtype=torch.float32).to(torch.bfloat16)}
     # Beside what is touched, a module that is not: its bytes stay.
-    other = quantise("model.layers.1.mlp.other", torch.randn(next(iter(values.values())).shape).to(dtype))
+    random_value = torch.randn(next(iter(values.values())).shape).to(dtype)
+    other = quantise("model.layers.1.mlp.other", random_value)
     for tensors, path in [(base, "base/model"), (output, "expected")]:
         contents = {k: v.contiguous().clone() for k, v in {**tensors, **norm, **other}.items()}
         save_file(contents, f"{folder}/{path}.safetensors", metadata={"format": "pt"})
@@ -111,10 +114,12 @@ def config(method, model="llama", **parameters):
         "quantization_config": {"quant_method": method, **parameters}}
 
 
-def random(*shapes, dtype=torch.bfloat16):
-    leaves = ["self_attn.q_proj", "mlp.up_proj", "mlp.down_proj"]
+LEAVES = [f"model.layers.0.{leaf}" for leaf in ["self_attn.q_proj", "mlp.up_proj", "mlp.down_proj"]]
+
+
+def random(*shapes, dtype=torch.bfloat16, leaves=LEAVES):
     return {
-        f"model.layers.0.{leaf}": (torch.randn(*shape) * 0.3).to(dtype)
+        leaf: (torch.randn(*shape) * 0.3).to(dtype)
         for leaf, shape in zip(leaves, shapes)}
 
 
@@ -230,7 +235,7 @@ def packed_int8(folder):
 # bitsandbytes
 
 
-def four_bits(folder, shapes, block, dtype):
+def four_bits(folder, shapes, block, dtype, model="llama", leaves=LEAVES):
     from bitsandbytes import functional
     from bitsandbytes.backends.default.ops import _dequantize_4bit_compute
 
@@ -249,8 +254,8 @@ def four_bits(folder, shapes, block, dtype):
             stored[name + ".weight"].reshape(-1), state.absmax, state.code, state.blocksize,
             state.shape, torch.float32).to(state.dtype)
 
-    settings = config("bitsandbytes", load_in_4bit=True, bnb_4bit_quant_type="nf4")
-    write(folder, settings, quantise, dequantise, random(*shapes, dtype=dtype))
+    settings = config("bitsandbytes", model, load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    write(folder, settings, quantise, dequantise, random(*shapes, dtype=dtype, leaves=leaves))
 
 
 @fixture
@@ -261,6 +266,13 @@ def nf4(folder):
 @fixture
 def nf4_float16(folder):
     four_bits(folder, [(24, 160), (16, 130)], 128, torch.float16)
+
+
+@fixture
+def nf4_gpt2(folder):
+    # What transformers quantises of a Conv1D is its transpose, which has a Linear's shape.
+    leaves = ["transformer.h.0.attn.c_attn", "transformer.h.0.mlp.c_proj"]
+    four_bits(folder, [(48, 16), (16, 40)], 64, torch.bfloat16, "gpt2", leaves)
 
 
 # gpt-oss

@@ -1,15 +1,16 @@
-// Every small base of Tests/Fixtures/requantised, merged and put back into its own form: each stored
+// Every small base of Tests/Fixtures/requantised, merged and put back into its form: each stored
 // tensor is byte for byte what PEFT's sum becomes in the quantiser of the format's own library.
 import Adapters
 import Checkpoints
 import Foundation
-import Merging
 import OrderedJSON
 import Planning
 import Safetensors
 import Storage
 import TestSupport
 import Testing
+
+@testable import Merging
 
 struct RequantizingTests {
   let scratch = Scratch()
@@ -81,7 +82,7 @@ struct RequantizingTests {
     return [TileBudget(threads: 1), small]
   }()
 
-  @Test func `there is a fixture of every form`() { #expect(Self.names.count == 11) }
+  @Test func `there is a fixture of every form`() { #expect(Self.names.count == 12) }
 
   @Test(arguments: names)
   func `a merged weight is quantised to the bytes of its own library`(_ name: String) throws {
@@ -109,5 +110,172 @@ struct RequantizingTests {
       #expect(base[name]?.dtype != .f32 && update.moved > 0 && update.lost < 1, "\(name)")
       #expect(update.changed + update.vanished >= update.moved, "\(name) \(update)")
     }
+  }
+
+  @Test(arguments: ["float8-block", "packed-int4", "nf4"])
+  func `updates that see whole rows or columns give the same bytes for any tiles`(
+    _ name: String
+  ) throws {
+    let checkpoint = try Checkpoint.open(Self.fixtures + "/\(name)/base")
+    let own = try ShardHeader.read(Self.fixtures + "/\(name)/adapter/adapter_model.safetensors")
+    var generator = SeededGenerator(seed: 11)
+    var tensors = own.tensors.map { SampleTensor($0.name, .f32, $0.shape, from: &generator) }
+    for entry in own.tensors where entry.name.hasSuffix("lora_B.weight") {
+      let magnitude = entry.name.replacing("lora_B.weight", with: "lora_magnitude_vector.weight")
+      tensors.append(SampleTensor(magnitude, .f32, [entry.shape[0]], from: &generator, size: 3))
+    }
+    try scratch.write("dora/adapter_model.safetensors", tensors)
+    try scratch.write(
+      "dora/adapter_config.json",
+      #"{"peft_type": "LORA", "r": 3, "lora_alpha": 6, "use_dora": true}"#)
+    var options = MergeOptions()
+    options.requantize = .same
+    let plan = try Planner.plan(
+      checkpoint, adapters: [(try Adapter.open(scratch("dora")), 1)], options: options)
+    let results = try Self.budgets.map { try merge(plan, $0) }
+    let isSame =
+      results[0].tensors == results[1].tensors && results[0].updates == results[1].updates
+    #expect(isSame)
+    let stored = try self.tensors(Self.fixtures + "/\(name)/base/model.safetensors")
+    let isChanged = results[0].tensors != stored
+    #expect(isChanged)
+  }
+
+  @Test func `an update below the step of the form is refused, or kept where that is asked for`()
+    throws
+  {
+    let faint = try plan("packed-int4", strength: 1e-4)
+    let error = #expect(throws: MergingError.self) { _ = try merge(faint, Self.budgets[0]) }
+    guard case .lostUpdate(let tensor, let vanished, let moved) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(vanished <= moved && Double(vanished) > 0.99 * Double(moved))
+    #expect(error?.isFinal == true)
+    #expect(
+      error?.sentence
+        == "\(tensor) would lose its update: \(vanished) of the \(moved) elements that it moves are "
+        + "below the step of the base's quantised form, and at most 99 % may be; merge with "
+        + "--dequantize all, or write it so with --lost-updates keep")
+    let kept = try plan("packed-int4", strength: 1e-4) { $0.lostUpdates = .keep }
+    let (_, updates) = try merge(kept, Self.budgets[0])
+    #expect(updates[tensor]?.vanished == vanished && updates[tensor]?.moved == moved)
+  }
+
+  /// Every number that can be told from its neighbours and from the middle between them.
+  @Test func `small floats take the nearest number, ties to even`() {
+    for (table, code) in [
+      (Array(SmallFloat.e4m3[0..<127]), SmallFloat.e4m3Code),
+      (Array(SmallFloat.e2m1[0..<8]), SmallFloat.e2m1Code),
+    ] {
+      for (place, (low, high)) in zip(table, table.dropFirst()).enumerated() {
+        let middle = (low + high) / 2
+        #expect(code(low) == place && code(high) == place + 1)
+        #expect(code(middle.nextDown) == place && code(middle.nextUp) == place + 1)
+        #expect(code(middle) == place + place % 2)
+      }
+      #expect(code(table.last! * 2) == table.count - 1)
+    }
+    #expect(SmallFloat.e4m3Code(-0.0) == 0x80 && SmallFloat.e2m1Code(-6) == 15)
+  }
+
+  @Test func `a group of zeros has a scale that its library gives it`() throws {
+    func rule<Rule: GroupRule>(
+      _: Rule.Type, _ scale: DType, _ numbers: [(key: String, value: Double)]
+    ) throws -> Float {
+      let encoding = Encoding(
+        form: "", part: .scales, shape: [2, 64], dtype: .bf16, scaleDType: scale, numbers: numbers)
+      return try #require(Rule(encoding)).scale(largest: 0, isRest: false).stored
+    }
+    #expect(try rule(InverseFloat8Rule.self, .f32, []) == 1)
+    #expect(try rule(InverseFloat8Rule.self, .u8, [("powersOfTwo", 1)]) == 1)
+    #expect(try rule(RatioFloat8Rule.self, .bf16, []) == 0x1p-7)
+    #expect(try rule(IntegerRule.self, .f16, [("bits", 8)]) == 0x1p-10)
+    #expect(try rule(NormalFloat4Rule.self, .f32, [("block", 64)]) == 0)
+    #expect(try rule(SharedExponentRule.self, .u8, [("group", 32)]) == 0x1p-127)
+  }
+
+  @Test func `a form that does not fit is refused before anything is written`() throws {
+    for change: (inout Encoding) -> Void in [
+      { $0.form = "unknown" }, { $0.dtype = .f64 }, { $0.scaleDType = .f8E4M3 },
+      { $0.numbers = [("bits", 5), ("group", 32), ("packed", 1)] },
+    ] {
+      var plan = try plan("packed-int4")
+      let place = try #require(plan.jobs[0].recipes.firstIndex { $0.encoding?.part == .codes })
+      change(&plan.jobs[0].recipes[place].encoding!)
+      let name = plan.jobs[0].recipes[place].name
+      let encoded = PlanCodec.encode(plan)
+      #expect(throws: MergingError.unfitRecipe(tensor: name, .encoding)) {
+        _ = try ShardMerge(slice: encoded.slice(0), budget: Self.budgets[0])
+          .run(to: scratch("never")) { _ in true }
+      }
+    }
+  }
+
+  /// The refusal of an adapter for one weight of a base of Tests/Fixtures/quantised.
+  private func refusal(_ name: String, _ module: String, dora: Bool = false) throws -> String? {
+    let checkpoint = try Checkpoint.open(Self.fixtures + "/../quantised/\(name)/base")
+    let weight = try #require(checkpoint.quantized[module + ".weight"])
+    let (rows, columns) =
+      weight.isTransposed
+      ? (weight.shape[1], weight.shape[0]) : (weight.shape[0], weight.shape[1])
+    var generator = SeededGenerator(seed: 5)
+    let path = "base_model.model." + module
+    var tensors = [
+      SampleTensor(path + ".lora_A.weight", .f32, [2, columns], from: &generator),
+      SampleTensor(path + ".lora_B.weight", .f32, [rows, 2], from: &generator),
+    ]
+    if dora {
+      let magnitude = path + ".lora_magnitude_vector.weight"
+      tensors.append(SampleTensor(magnitude, .f32, [rows], from: &generator))
+    }
+    try scratch.write("adapter/adapter_model.safetensors", tensors)
+    try scratch.write(
+      "adapter/adapter_config.json",
+      #"{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "use_dora": \#(dora)}"#)
+    var options = MergeOptions()
+    options.requantize = .same
+    let adapter = try Adapter.open(scratch("adapter"))
+    do throws(PlanningError) {
+      _ = try Planner.plan(checkpoint, adapters: [(adapter, 1)], options: options)
+      return nil
+    } catch { return error.sentence }
+  }
+
+  @Test func `what has no way back is refused by name`() throws {
+    func sentence(_ module: String, _ form: String, _ reason: String) -> String {
+      "\"\(module).weight\" is stored as \(form) and cannot be quantised again: \(reason); "
+        + "use --dequantize all or --dequantize touched"
+    }
+    let none = "this tool has no quantiser of this form"
+    for (name, module, form, reason) in [
+      (
+        "bitsandbytes-4bit", "model.layers.1.mlp.up_proj", "bitsandbytes NF4",
+        "its scales are quantised themselves (nested)"
+      ),
+      ("bitsandbytes-4bit", "model.layers.3.mlp.up_proj", "bitsandbytes FP4", none),
+      ("bitsandbytes-8bit", "model.layers.0.mlp.up_proj", "bitsandbytes LLM.int8()", none),
+      (
+        "packed-int4-ordered", "model.layers.0.mlp.up_proj", "compressed-tensors int4",
+        "its groups do not follow each other"
+      ),
+      (
+        "packed-int4-asymmetric", "model.layers.0.mlp.up_proj", "compressed-tensors int4",
+        "its codes have zero points, which only data can choose"
+      ),
+    ] {
+      #expect(try refusal(name, module) == sentence(module, form, reason), "\(name)")
+    }
+  }
+
+  @Test func `a weight that is stored transposed takes pairs of factors alone`() throws {
+    let base = try Checkpoint.open(Self.fixtures + "/../quantised/bitsandbytes-gpt2/base")
+    let weight = try #require(
+      base.quantized.weights.first { $0.form == "nibbles" && $0.operands.count == 2 })
+    #expect(
+      try refusal("bitsandbytes-gpt2", weight.module, dora: true)
+        == "\"\(weight.name)\" is stored as \(weight.title) and cannot be quantised again: it is "
+        + "stored transposed, where pairs of factors alone can be added; use --dequantize all or "
+        + "--dequantize touched")
   }
 }

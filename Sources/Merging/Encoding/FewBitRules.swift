@@ -76,9 +76,9 @@ struct NormalFloat4Rule: GroupRule {
   }
 }
 
-/// MXFP4: scale = 2^(⌊log2 m⌋ − 2), code = E2M1(x / scale) to the nearest, ties to even, beyond the
-/// largest the largest. A group of zeros has the smallest scale. Source: OCP Microscaling Formats 1.0,
-/// 6.3; gpt-oss' own quantiser is not published.
+/// MXFP4: scale = 2^(⌊log2 m⌋ − 2), code = E2M1(x / scale) to the nearest, ties to even, beyond
+/// the largest the largest. A group of zeros has the smallest scale. Source: OCP Microscaling
+/// Formats 1.0, 6.3; gpt-oss' own quantiser is not published.
 struct SharedExponentRule: GroupRule {
   let packing = CodePacking.lowFirst(wordByteCount: 1)
 

@@ -3,8 +3,9 @@ import Planning
 import Safetensors
 
 /// transformers' fine-grained FP8: f = (1 / m) · 448, which is how torch divides a number by a
-/// tensor, scale = 1 / f, code = E4M3(x · f), each rounded to Float32; 1 for both where m is 0. Where scales are powers of two, scale = 2^⌈log2(1 / f)⌉ and f = 1 / scale.
-/// Blocks at the edges that are not whole, which that library leaves plain, go by the same rule.
+/// tensor, scale = 1 / f, code = E4M3(x · f), each rounded to Float32; 1 for both where m is 0.
+/// Where scales are powers of two, scale = 2^⌈log2(1 / f)⌉ and f = 1 / scale. Blocks at the edges
+/// that are not whole, which that library leaves plain, go by the same rule.
 /// Source: transformers `integrations/finegrained_fp8.py` (Fp8Quantize).
 struct InverseFloat8Rule: GroupRule {
   let packing = CodePacking.bytes
@@ -34,8 +35,8 @@ struct InverseFloat8Rule: GroupRule {
   }
 }
 
-/// compressed-tensors' FP8: scale = m / 448 and code = E4M3(x / scale), each quotient rounded to the
-/// scale's type first; where a scale comes out as 0 it is the type's epsilon. Source:
+/// compressed-tensors' FP8: scale = m / 448 and code = E4M3(x / scale), each quotient rounded to
+/// the scale's type first; where a scale comes out as 0 it is the type's epsilon. Source:
 /// compressed-tensors `quantization/utils/helpers.py` (calculate_qparams), `forward_helpers.py`.
 struct RatioFloat8Rule: GroupRule {
   let packing = CodePacking.bytes

@@ -1,6 +1,8 @@
 // `shardweld merge`: the whole merge on this machine, with workers of its own or, with
 // `--workers 0`, in this process alone.
 import Messaging
+import Planning
+import Publishing
 import Storage
 
 enum MergeCommand {
@@ -41,6 +43,9 @@ enum MergeCommand {
       throw error.exitCode == .different ? .failed(error.sentence) : error
     }
     printer.finish(isComplete: true)
+    if flags.requantize == .same, let output = result.published?.output {
+      for warning in try ReportCommand.losses(output) { log.warning(warning) }
+    }
     result.milliseconds = Clock.milliseconds - start
     return try CommandLineFace.show(flags.json ? result.json : result.text)
   }

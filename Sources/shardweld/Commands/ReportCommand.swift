@@ -21,6 +21,14 @@ enum ReportCommand {
     return "report  \(path)\n"
   }
 
+  /// A sentence for each weight whose quantised form swallowed most of its update.
+  static func losses(_ output: String) throws(CommandError) -> [String] {
+    let report = try report(output)
+    let quantized = Set(report.tensors.lazy.filter { $0.format != nil }.map(\.name))
+    return report.suspicions.filter { $0.kind == .vanished && quantized.contains($0.subject) }
+      .map { "\($0.subject): \($0.finding)" }
+  }
+
   private static func report(_ output: String) throws(CommandError) -> MergeReport {
     let place = try MergePlace.find(output)
     switch place {

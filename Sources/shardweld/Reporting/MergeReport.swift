@@ -13,6 +13,8 @@ struct MergeReport {
     var shape: [Int]
     var statistics: UpdateStatistics
     var place: TensorPlace
+    /// The quantised format that it went back into, if any.
+    var format: String?
 
     var elementCount: Int { shape.reduce(1, *) }
   }
@@ -44,6 +46,8 @@ struct MergeReport {
   init(_ manifest: Manifest, output: String) throws(CommandError) {
     var tensors: [Tensor] = []
     for tensor in manifest.shards.lazy.flatMap(\.tensors) where tensor.change == .changed {
+      // What an update did to a quantised weight stands at its codes.
+      if tensor.requantized == .scales { continue }
       guard let statistics = tensor.statistics else {
         throw .refused(
           "\(output): its manifest has no statistics of \"\(tensor.name)\", which \(manifest.tool) "
@@ -51,8 +55,10 @@ struct MergeReport {
       }
       tensors.append(
         Tensor(
-          name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, statistics: statistics,
-          place: TensorPlace(tensor.name)))
+          name: tensor.name, dtype: tensor.dtype, shape: tensor.valueShape ?? tensor.shape,
+          statistics: statistics,
+          place: TensorPlace(tensor.name),
+          format: tensor.requantized == nil ? nil : tensor.dequantizedFrom))
     }
     self.output = output
     self.manifest = manifest

@@ -30,6 +30,9 @@ struct Suspicion: Equatable, Sendable {
   /// From this share on an update counts as vanished: so much of its norm is lost, and so many of
   /// the elements it moves come out as in the base.
   static let vanishedShare = 0.9
+  /// Of a weight that went back into a quantised form it is the elements alone that count: what is
+  /// not lost there is swollen to a whole step.
+  static let vanishedShareOfCodes = 0.5
   /// How many times more or less than the median of all layers is uneven.
   static let unevenFactor = 10.0
   /// With fewer layers a median says nothing.
@@ -50,7 +53,16 @@ struct Suspicion: Equatable, Sendable {
     func add(_ kind: Kind, _ finding: String) {
       found.append(Suspicion(kind: kind, subject: tensor.name, finding: finding))
     }
-    if numbers.moved > 0, numbers.lost >= vanishedShare,
+    if let format = tensor.format,
+      Double(numbers.vanished) > vanishedShareOfCodes * Double(numbers.moved)
+    {
+      let share = Amount.percent(numbers.vanished, of: numbers.moved)
+      add(
+        .vanished,
+        "\(share) of the elements that the update moves are below the step of \(format) and stay "
+          + "as in the base")
+    }
+    if tensor.format == nil, numbers.moved > 0, numbers.lost >= vanishedShare,
       Double(numbers.vanished) >= vanishedShare * Double(numbers.moved)
     {
       let share = Amount.percent(numbers.vanished, of: numbers.moved)
