@@ -11,6 +11,8 @@ package enum MergingError: Error, Equatable {
   case inputChanged(path: String, expected: FileFacts, found: FileFacts)
   /// A weight that was finite is not any more. `row` and `column` are of the recipe's own view.
   case nonFinite(tensor: String, row: Int, column: Int, dtype: DType)
+  /// A merged weight that shall be quantised is not finite, in the base already or since the update.
+  case notQuantizable(tensor: String, row: Int, column: Int)
   /// Of the elements that an update moves, next to none is left on the grid of the base's form.
   case lostUpdate(tensor: String, vanished: Int, moved: Int)
   /// A recipe asks for what its files or its shape do not have.
@@ -52,7 +54,7 @@ package enum MergingError: Error, Equatable {
   /// True where every other attempt would fail in the same way.
   package var isFinal: Bool {
     switch self {
-    case .inputChanged, .nonFinite, .lostUpdate, .unfitRecipe, .unfitJob: true
+    case .inputChanged, .nonFinite, .notQuantizable, .lostUpdate, .unfitRecipe, .unfitJob: true
     case .storage, .instructionSet, .stopped: false
     }
   }
@@ -75,6 +77,9 @@ package enum MergingError: Error, Equatable {
       "\(tensor) is not finite any more at row \(row), column \(column) as \(dtype.rawValue), "
         + "where the base is finite; look at the adapter and its scale, or write such values with "
         + "--nonfinite keep"
+    case .notQuantizable(let tensor, let row, let column):
+      "\(tensor) is not finite at row \(row), column \(column) once it is merged, and has no "
+        + "scale as such; look at the adapter and its scale, or merge with --dequantize all"
     case .lostUpdate(let tensor, let vanished, let moved):
       "\(tensor) would lose its update: \(vanished) of the \(moved) elements that it moves are "
         + "below the step of the base's quantised form, and at most 99 % may be; merge with "

@@ -28,9 +28,9 @@ extension TensorMerge {
       .single, count: count)
     let values = numbers(bench.variant, count)
     if let place = values.firstIndex(where: { !$0.isFinite }) {
-      throw .nonFinite(
+      throw .notQuantizable(
         tensor: recipe.name, row: block.rows.lowerBound + place / block.columns.count,
-        column: place % block.columns.count, dtype: recipe.dtype)
+        column: place % block.columns.count)
     }
     let encoded = encoder.encode(values, block.rows)
     let start = encoder.bytes(of: block.rows).lowerBound - encoder.bytes(of: tile.rows).lowerBound

@@ -17,6 +17,8 @@ package struct PlanSummary: Equatable, Sendable {
   package var largestJobByteCount: Int64
   /// How many weights of each quantised format become plain.
   package var forms: [String: Int] = [:]
+  /// How many of each go back into it.
+  package var requantized: [String: Int] = [:]
 
   package init(_ plan: MergePlan) {
     jobCount = plan.jobs.count
@@ -28,8 +30,12 @@ package struct PlanSummary: Equatable, Sendable {
       for recipe in job.recipes {
         tensorCount += 1
         readByteCount += recipe.sourceByteCount
-        if let decoding = recipe.decoding, recipe.encoding == nil {
-          forms[decoding.title, default: 0] += 1
+        if let decoding = recipe.decoding {
+          switch recipe.encoding?.part {
+          case nil: forms[decoding.title, default: 0] += 1
+          case .codes: requantized[decoding.title, default: 0] += 1
+          case .scales: break
+          }
         }
         let isFromAdapter = plan.inputs[recipe.source.file].role != .base
         if !recipe.updates.isEmpty || isFromAdapter {

@@ -162,6 +162,22 @@ struct RequantizingTests {
     #expect(updates[tensor]?.vanished == vanished && updates[tensor]?.moved == moved)
   }
 
+  @Test func `what is not finite has no scale`() throws {
+    for nonFinite in MergeOptions.NonFinite.allCases {
+      let plan = try plan("float8-block", strength: 1e39) { $0.nonFinite = nonFinite }
+      let error = #expect(throws: MergingError.self) { _ = try merge(plan, Self.budgets[0]) }
+      guard case .notQuantizable(let name, let row, let column) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(name.hasPrefix("model.layers.0."))
+      #expect(
+        error?.sentence
+          == "\(name) is not finite at row \(row), column \(column) once it is merged, and has no "
+          + "scale as such; look at the adapter and its scale, or merge with --dequantize all")
+    }
+  }
+
   /// Every number that can be told from its neighbours and from the middle between them.
   @Test func `small floats take the nearest number, ties to even`() {
     for (table, code) in [

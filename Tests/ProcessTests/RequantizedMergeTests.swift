@@ -48,6 +48,12 @@ struct RequantizedMergeTests {
       let verified = try Command.run(["verify", scratch("merged-0")] + words)
       #expect(verified.exitCode == 0, "\(verified)")
     }
+    let plan = try Command.run([
+      "plan", "--base", base, "--adapter", adapter, "--requantize", "same",
+    ])
+    #expect(
+      plan.output.contains("weights   3 merged and put back into FP8 by block of 32×16\n"),
+      "\(plan)")
     let report = try Command.run(["report", scratch("merged-0")])
     #expect(report.exitCode == 0 && report.output.contains("3 changed by updates"), "\(report)")
   }

@@ -33,6 +33,9 @@ struct PlanText {
     for (title, count) in summary.forms.sorted(by: { $0.key < $1.key }) {
       text += "weights   \(count) dequantised from \(title)\n"
     }
+    for (title, count) in summary.requantized.sorted(by: { $0.key < $1.key }) {
+      text += "weights   \(count) merged and put back into \(title)\n"
+    }
     text +=
       "jobs      \(summary.jobCount), the largest \(Amount.bytes(summary.largestJobByteCount))\n"
     text += "read      \(Amount.bytes(summary.readByteCount))\n"
@@ -124,6 +127,14 @@ struct PlanText {
       writer.object { writer in
         for (title, count) in summary.forms.sorted(by: { $0.key < $1.key }) {
           writer.member(title, count)
+        }
+      }
+      if !summary.requantized.isEmpty {
+        writer.key("requantized")
+        writer.object { writer in
+          for (title, count) in summary.requantized.sorted(by: { $0.key < $1.key }) {
+            writer.member(title, count)
+          }
         }
       }
       writer.member("bytesRead", summary.readByteCount)
