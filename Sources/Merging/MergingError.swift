@@ -11,7 +11,7 @@ package enum MergingError: Error, Equatable {
   case inputChanged(path: String, expected: FileFacts, found: FileFacts)
   /// A weight that was finite is not any more. `row` and `column` are of the recipe's own view.
   case nonFinite(tensor: String, row: Int, column: Int, dtype: DType)
-  /// A merged weight that shall be quantised is not finite, in the base already or since the update.
+  /// A merged weight that shall be quantised is not finite, be it in the base or by the update.
   case notQuantizable(tensor: String, row: Int, column: Int)
   /// Of the elements that an update moves, next to none is left on the grid of the base's form.
   case lostUpdate(tensor: String, vanished: Int, moved: Int)

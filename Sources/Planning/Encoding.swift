@@ -55,8 +55,10 @@ package struct Encoding: Equatable, Sendable {
   /// Rows whose groups are all their own: what must be seen together.
   package var rowsTogether: Int {
     let columns = shape.last ?? 1
-    if let flatGroup { return flatGroup / Self.divisor(columns, flatGroup) }
     let rows = shape.dropLast().last ?? 1
+    if let flatGroup {
+      return max(1, min(rows, flatGroup / Self.divisor(columns, flatGroup)))
+    }
     // Blocks begin anew in every matrix.
     let isAligned = shape.count == 2 || rows % blockRows == 0
     return max(1, isAligned ? min(blockRows, rows) : rows)

@@ -106,3 +106,19 @@ private func sentence(_ form: String, _ reason: String) -> String {
     model.refusal { $0.requantize = .same }
       == sentence("FP8 by block of 4×4", "an adapter brings another tensor in its place"))
 }
+
+@Test func `rows are seen together until their groups are all their own`() {
+  func rows(_ shape: [Int], _ numbers: [(key: String, value: Double)]) -> Int {
+    Encoding(
+      form: "", part: .codes, shape: shape, dtype: .bf16, scaleDType: .f32, numbers: numbers
+    ).rowsTogether
+  }
+  #expect(rows([64, 128], [("block", 64)]) == 1)
+  #expect(rows([64, 80], [("block", 64)]) == 4)
+  #expect(rows([33, 130], [("block", 4096)]) == 33)
+  #expect(rows([300, 64], [("blockColumns", 128), ("blockRows", 128)]) == 128)
+  #expect(rows([2, 256, 64], [("blockColumns", 128), ("blockRows", 128)]) == 128)
+  // Blocks at the end of a matrix are shorter, so that a matrix must be seen whole.
+  #expect(rows([2, 300, 64], [("blockColumns", 128), ("blockRows", 128)]) == 300)
+  #expect(rows([300, 64], [("group", 32)]) == 1)
+}

@@ -92,6 +92,14 @@ struct RequantizedMergeTests {
     #expect(kept.exitCode == 0, "\(kept)")
   }
 
+  @Test func `lost updates are of quantised forms alone`() throws {
+    let run = try Command.run([
+      "merge", "--base", "a", "--adapter", "b", "--output", "c", "--lost-updates", "keep",
+    ])
+    #expect(run.exitCode == 2, "\(run)")
+    #expect(run.errors.contains("--lost-updates keep") && run.errors.contains("--requantize none"))
+  }
+
   @Test func `it cannot be both plain and quantised`() throws {
     let run = try Command.run([
       "merge", "--base", "a", "--adapter", "b", "--output", "c", "--requantize", "same",

@@ -104,6 +104,9 @@ struct MergeFlags: CommandFlags, Equatable {
     if requantize == .same, dequantize != .auto {
       throw .conflict("--requantize same", "--dequantize \(dequantize.rawValue)")
     }
+    if lostUpdates == .keep, requantize == .none {
+      throw .conflict("--lost-updates keep", "--requantize none")
+    }
     if takeover && restart { throw .conflict("--takeover", "--restart") }
     if dryRun && takeover { throw .conflict("--dry-run", "--takeover") }
     if dryRun && restart { throw .conflict("--dry-run", "--restart") }
