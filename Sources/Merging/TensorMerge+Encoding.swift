@@ -56,21 +56,28 @@ extension TensorMerge {
     let plain = encoded.plain(base)
     let width = block.columns.count
     let runs = MeasuredRuns.count(width)
+    var counts = bench.counts
     for row in 0..<block.rows.count {
       let line = (block.rows.lowerBound - tile.rows.lowerBound + row) * runs
-      for column in 0..<width {
-        let place = row * width + column
-        let update = merged[place] - base[place]
-        let (before, after) = (plain[place], encoded.written[place])
-        let loss = Double(after) - Double(before) - Double(update)
-        let run =
-          unsafe bench.totals
-          + (line + column / MeasuredRuns.elementCount) * MeasuredRuns.totals
-        unsafe run[0] += Double(base[place]) * Double(base[place])
-        unsafe run[1] += Double(update) * Double(update)
-        unsafe run[2] += loss * loss
-        bench.counts.count(update: update, isKept: before == after)
+      for run in 0..<runs {
+        let first = row * width + run * MeasuredRuns.elementCount
+        let last = min((row + 1) * width, first + MeasuredRuns.elementCount)
+        var squares = (base: 0.0, update: 0.0, loss: 0.0)
+        for place in first..<last {
+          let update = merged[place] - base[place]
+          let (before, after) = (plain[place], encoded.written[place])
+          let loss = Double(after) - Double(before) - Double(update)
+          squares.base += Double(base[place]) * Double(base[place])
+          squares.update += Double(update) * Double(update)
+          squares.loss += loss * loss
+          counts.count(update: update, isKept: before == after)
+        }
+        let totals = unsafe bench.totals + (line + run) * MeasuredRuns.totals
+        unsafe totals[0] += squares.base
+        unsafe totals[1] += squares.update
+        unsafe totals[2] += squares.loss
       }
     }
+    bench.counts = counts
   }
 }
