@@ -139,7 +139,7 @@ package enum PlanningError: Error, Equatable {
         + "touched would not load; use --dequantize all"
     case .notRequantized(let target, let form, let reason):
       "\"\(target)\" is stored as \(form) and cannot be quantised again: \(reason); "
-        + "use --dequantize all or --dequantize touched"
+        + "use --dequantize all"
     case .notQuantized(let path):
       "\(path) is not quantised, so --requantize same has nothing to go back to; leave it away"
     case .conflict(let target, let first, let second, let what):

@@ -261,7 +261,7 @@ struct RequantizingTests {
   @Test func `what has no way back is refused by name`() throws {
     func sentence(_ module: String, _ form: String, _ reason: String) -> String {
       "\"\(module).weight\" is stored as \(form) and cannot be quantised again: \(reason); "
-        + "use --dequantize all or --dequantize touched"
+        + "use --dequantize all"
     }
     let none = "this tool has no quantiser of this form"
     for (name, module, form, reason) in [
@@ -291,7 +291,6 @@ struct RequantizingTests {
     #expect(
       try refusal("bitsandbytes-gpt2", weight.module, dora: true)
         == "\"\(weight.name)\" is stored as \(weight.title) and cannot be quantised again: it is "
-        + "stored transposed, where pairs of factors alone can be added; use --dequantize all or "
-        + "--dequantize touched")
+        + "stored transposed, where pairs of factors alone can be added; use --dequantize all")
   }
 }

@@ -61,7 +61,7 @@ private func refusal(_ tensors: [TinyModel.Tensor], _ config: String) throws -> 
 
 private func sentence(_ form: String, _ reason: String) -> String {
   "\"\(up).weight\" is stored as \(form) and cannot be quantised again: \(reason); "
-    + "use --dequantize all or --dequantize touched"
+    + "use --dequantize all"
 }
 
 @Test func `a form without a quantiser is refused by name`() throws {
