@@ -26,6 +26,11 @@ package struct AdapterFolder: Sendable {
   /// Names of `files` inside the folder.
   package let fileNames: [String]
 
+  /// Names of all tensors.
+  var tensorNames: some Sequence<String> {
+    files.lazy.flatMap { $0.tensors.lazy.map(\.name) }
+  }
+
   /// All tensors, file by file.
   var tensors: [AdapterTensor] {
     files.enumerated().flatMap { index, file in

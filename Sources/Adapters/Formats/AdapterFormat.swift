@@ -43,14 +43,12 @@ extension AdapterFolder {
 
   /// PEFT's own where nothing says otherwise; without a config that is nothing to go by.
   func format() throws(AdapterError) -> AdapterFormat {
-    if let foreign = ForeignFiles(tensors: tensors.lazy.map(\.name)) {
-      throw foreign.refusal(of: path)
-    }
+    if let foreign = ForeignFiles(tensors: tensorNames) { throw foreign.refusal(of: path) }
     let config = try config()
-    let format = AdapterFormat.of(config, names: tensors.lazy.map(\.name))
+    let format = AdapterFormat.of(config, names: tensorNames)
     guard format == .peft, config == nil else { return format }
-    guard tensors.contains(where: { $0.name.hasPrefix("base_model.") }) else {
-      throw .unknownFormat(path: path, tensor: tensors.map(\.name).min() ?? "")
+    guard tensorNames.contains(where: { $0.hasPrefix("base_model.") }) else {
+      throw .unknownFormat(path: path, tensor: tensorNames.min() ?? "")
     }
     throw .noConfig(path: path)
   }

@@ -27,14 +27,14 @@ enum ForeignFiles: CaseIterable {
   /// By the names of tensors.
   init?(tensors: some Sequence<String>) {
     for name in tensors {
-      let names = name.split(separator: ".")
-      if names.suffix(2) == ["linear_in", "weight"] || names.suffix(2) == ["linear_out", "weight"],
-        names.dropLast(2).last.map({ $0.contains("adapter") }) == true
+      // Every name of every adapter comes here: its ends are looked at before it is taken apart.
+      if name.hasSuffix(".linear_in.weight") || name.hasSuffix(".linear_out.weight"),
+        name.split(separator: ".").dropLast(2).last.map({ $0.contains("adapter") }) == true
       {
         self = .megatron
         return
       }
-      if names.starts(with: ["transformer", "h"]), ["lora_A", "lora_B"].contains(names.last) {
+      if name.hasPrefix("transformer.h."), name.hasSuffix(".lora_A") || name.hasSuffix(".lora_B") {
         self = .litGPT
         return
       }

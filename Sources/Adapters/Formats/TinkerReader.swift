@@ -16,25 +16,32 @@ struct TinkerReader {
 
   init(_ folder: AdapterFolder) { self.folder = folder }
 
-  /// True for names that PEFT gives none.
+  /// True for names that PEFT gives none. Every name of every adapter is asked, so none is taken
+  /// apart for it.
   static func isOwn(_ name: String) -> Bool {
-    guard let (module, _) = key(name) else { return false }
-    let names = module.split(separator: ".").suffix(2)
-    return names.last == "unembed_tokens" || isExperts(names)
+    name.hasPrefix(prefix) && ownEndings.contains { name.hasSuffix($0) }
+  }
+
+  private static let ownEndings: [String] = leaves.flatMap { leaf -> [String] in
+    let experts = parts.keys.map { ".experts.\($0)\(leaf.name)" }
+    return [".unembed_tokens\(leaf.name)"] + experts
   }
 
   private static func isExperts(_ names: ArraySlice<Substring>) -> Bool {
     names.count == 2 && names.first == "experts" && parts[String(names.last!)] != nil
   }
 
+  private static let prefix = "base_model.model."
+  private static let leaves: [(name: String, isA: Bool)] = [
+    (".lora_A.weight", true), (".lora_B.weight", false),
+  ]
   private static let parts = ["w1": "gate_proj", "w2": "down_proj", "w3": "up_proj"]
 
   /// A module's path without PEFT's model around it, and which factor of it.
   private static func key(_ name: String) -> (module: String, isA: Bool)? {
-    guard name.hasPrefix("base_model.model.") else { return nil }
-    for (leaf, isA) in [(".lora_A.weight", true), (".lora_B.weight", false)]
-    where name.hasSuffix(leaf) {
-      return (String(name.dropFirst(17).dropLast(leaf.count)), isA)
+    guard name.hasPrefix(prefix) else { return nil }
+    for (leaf, isA) in leaves where name.hasSuffix(leaf) {
+      return (String(name.dropFirst(prefix.count).dropLast(leaf.count)), isA)
     }
     return nil
   }
