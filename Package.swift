@@ -59,12 +59,16 @@ let package = Package(
 
     module("Storage", ["CLinux", "CXXHash", "CCrypto"]),
     module("OrderedJSON"),
+    module("NameExpressions"),
     module("Kernels", ["CKernels"]),
     module("Safetensors", ["OrderedJSON", "Storage"]),
     module("TorchFiles", ["OrderedJSON", "Safetensors", "Storage"]),
     module("GGUF", ["OrderedJSON", "Storage"]),
-    module("Checkpoints", ["OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
-    module("Adapters", ["OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
+    module(
+      "Checkpoints",
+      ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
+    module(
+      "Adapters", ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
     module("Planning", ["Adapters", "Checkpoints", "OrderedJSON", "Safetensors", "Storage"]),
     module("Ledger", ["OrderedJSON", "Planning", "Storage"]),
     module("Merging", ["Kernels", "Planning", "Safetensors", "Storage"]),
@@ -88,6 +92,7 @@ let package = Package(
       exclude: ["Corpus", "Dictionaries"], swiftSettings: swift),
     tests("StorageTests", ["Storage"]),
     tests("OrderedJSONTests", ["OrderedJSON"]),
+    tests("NameExpressionsTests", ["NameExpressions"]),
     tests("KernelsTests", ["Kernels", "CKernels"]),
     tests("SafetensorsTests", ["Safetensors", "Storage"]),
     tests("TorchFilesTests", ["Safetensors", "Storage", "TorchFiles"]),

@@ -1,6 +1,7 @@
 // PEFT's way to say "these modules": a key of rank_pattern or alpha_pattern matches a module's path
 // iff the regular expression ^(.*\.)?(key)$ does, with the key put in as it stands, so that `.` is
 // any character and `^` anchors. Source: PEFT `utils/other.py`, get_pattern_key (0.15 and later).
+import NameExpressions
 
 /// One compiled key.
 struct NamePattern {

@@ -122,6 +122,15 @@ struct QuantizedWeightsTests {
     #expect(try weights(gptq(), config("gptq", own))[x + ".weight"]?.numbers["bits"] == 4)
   }
 
+  /// A matcher that tries one way after the other needs years for this.
+  @Test(.timeLimit(.minutes(1))) func `an expression from a stranger's config takes no time`()
+    throws
+  {
+    let slow = String(repeating: ".*", count: 30) + "!"
+    let own = #", "bits": 4, "group_size": 16, "dynamic": {"+:\#(slow)": {"bits": 8}}"#
+    #expect(try weights(gptq(), config("gptq", own))[x + ".weight"]?.numbers["bits"] == 4)
+  }
+
   @Test func `GPTQ without its column order is refused`() throws {
     #expect(
       try sentence(gptq(), config("gptq", #", "bits": 4, "group_size": 16, "desc_act": true"#))

@@ -1,3 +1,4 @@
+import NameExpressions
 // IA³: trained factors on what a module gives, or, in feed-forward modules, on what it takes.
 import OrderedJSON
 import Safetensors

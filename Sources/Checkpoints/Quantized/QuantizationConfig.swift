@@ -2,6 +2,7 @@
 // only what they do not hold: bits, group sizes, the convention of zero points, blocks.
 //
 //   {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, …}}
+import NameExpressions
 import OrderedJSON
 import Safetensors
 import Storage
@@ -16,21 +17,45 @@ struct QuantizationConfig {
   /// The whole config.json.
   var config: JSON?
 
+  /// The expressions in the section that name modules, compiled; what cannot be is left out.
+  private var expressions: [String: NameExpression] = [:]
+
   init(method: String?, config: JSON?, folder: String) throws(CheckpointError) {
     self.method = method?.lowercased()
     self.config = config
-    if let config, let section = Self.section(of: config) {
-      self.section = section
-      return
-    }
-    for name in Quantization.files.keys.sorted() {
-      guard let (file, _) = try ConfigFile.read(Path.join(folder, name)) else { continue }
-      section = Self.section(of: file) ?? file
-      return
-    }
+    section = try Self.section(config, method, folder)
+    for text in Self.expressions(in: section) { expressions[text] = NameExpression(text) }
   }
 
   init() {}
+
+  private static func section(
+    _ config: JSON?, _ method: String?, _ folder: String
+  ) throws(CheckpointError) -> JSON {
+    if let config, let section = section(of: config) { return section }
+    // Each of the files names a method: without one there is none.
+    guard method != nil else { return .object([]) }
+    for name in Quantization.files.keys.sorted() {
+      guard let (file, _) = try ConfigFile.read(Path.join(folder, name)) else { continue }
+      return section(of: file) ?? file
+    }
+    return .object([])
+  }
+
+  /// GPTQModel's `dynamic` has them as keys, compressed-tensors' groups have them behind `re:`.
+  private static func expressions(in section: JSON) -> [String] {
+    let keys = (section["dynamic"]?.members ?? []).map(\.key)
+    let targets = (section["config_groups"]?.members ?? []).flatMap { group in
+      (group.value["targets"]?.elements ?? []).compactMap(\.text)
+    }
+    return keys.map { $0.hasPrefix("+:") ? String($0.dropFirst(2)) : $0 }
+      + targets.filter { $0.hasPrefix("re:") }.map { String($0.dropFirst(3)) }
+  }
+
+  /// True where one of the section's expressions matches a module's path from its start.
+  func meets(_ expression: String, _ module: String) -> Bool {
+    expressions[expression]?.matches(module) ?? false
+  }
 
   private static func section(of config: JSON) -> JSON? {
     for key in ["quantization_config", "compression_config", "quantization"] {

@@ -109,7 +109,7 @@ private struct GroupedIntegers {
   private func override(_ key: String) -> Int? {
     for rule in stored.config.section["dynamic"]?.members ?? [] {
       let bare = rule.key.hasPrefix("+:") ? String(rule.key.dropFirst(2)) : rule.key
-      guard !rule.key.hasPrefix("-:"), DottedPattern(bare).meets(module) else { continue }
+      guard !rule.key.hasPrefix("-:"), stored.config.meets(bare, module) else { continue }
       return rule.value[key]?.int
     }
     return nil

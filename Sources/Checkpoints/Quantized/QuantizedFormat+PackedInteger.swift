@@ -92,7 +92,9 @@ struct CompressedScheme {
   init(_ config: QuantizationConfig, _ module: String) {
     let groups = (config.section["config_groups"]?.members ?? []).map(\.value)
     let own = groups.first { group in
-      (group["targets"]?.elements ?? []).contains { Self.meets($0.text ?? "", module) }
+      (group["targets"]?.elements ?? []).contains { target in
+        Self.meets(target.text ?? "", module, config)
+      }
     }
     let weights = (own ?? groups.first)?["weights"]
     bits = weights?["num_bits"]?.int
@@ -101,8 +103,10 @@ struct CompressedScheme {
   }
 
   /// Targets are names of modules, expressions, or names of classes, which say nothing here.
-  private static func meets(_ target: String, _ module: String) -> Bool {
-    if target.hasPrefix("re:") { return DottedPattern(String(target.dropFirst(3))).meets(module) }
+  private static func meets(
+    _ target: String, _ module: String, _ config: QuantizationConfig
+  ) -> Bool {
+    if target.hasPrefix("re:") { return config.meets(String(target.dropFirst(3)), module) }
     return target == module || module.hasSuffix("." + target)
   }
 

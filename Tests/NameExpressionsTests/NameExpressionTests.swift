@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Adapters
+@testable import NameExpressions
 
 /// What `re.match(r"^(.*\.)?(KEY)$", NAME)` of Python 3.11 says, pair by pair.
 @Test(arguments: [

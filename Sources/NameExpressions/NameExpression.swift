@@ -7,7 +7,7 @@
 // such matcher can do (backreferences) or nobody writes here (lookbehind, atomic groups, flags).
 
 /// A compiled expression.
-struct NameExpression {
+package struct NameExpression: Sendable {
   /// What one character must be.
   struct Member {
     /// What `\d`, `\w` and `\s` stand for.
@@ -42,10 +42,10 @@ struct NameExpression {
   private let steps: [Step]
 
   /// Compiles `^(.*\.)?(KEY)$`; nil where the key is no expression that is read here.
-  init?(key: String) { self.init(NameExpressionReader.node(ofKey: key)) }
+  package init?(key: String) { self.init(NameExpressionReader.node(ofKey: key)) }
 
   /// Compiles a whole expression; nil as above.
-  init?(_ text: String) { self.init(NameExpressionReader.node(of: text)) }
+  package init?(_ text: String) { self.init(NameExpressionReader.node(of: text)) }
 
   private init?(_ node: Node?) {
     guard let node else { return nil }
@@ -56,7 +56,7 @@ struct NameExpression {
   }
 
   /// As Python's `re.match` says it.
-  func matches(_ name: String) -> Bool {
+  package func matches(_ name: String) -> Bool {
     var run = Run(steps, Array(name.unicodeScalars))
     return run.matches(from: 0, at: 0)
   }
