@@ -37,7 +37,7 @@ struct AdapterSorter {
     guard let key = TensorKey(tensor.name), config.family?.takesOnly(key.leaf) != false else {
       throw .unknownTensor(path: path, tensor: tensor.name)
     }
-    if key.leaf != .original, key.leaf != .helper { try check(tensor) }
+    if key.leaf != .original, key.leaf != .helper { try tensor.check(path: path) }
     switch key.leaf {
     case .loraA: try put(tensor, "lora_A", key)
     case .loraB: try put(tensor, "lora_B", key)
@@ -130,13 +130,6 @@ struct AdapterSorter {
     if let unread = all.map(\.name).filter({ !read.contains($0) }).min() {
       throw .unknownTensor(path: path, tensor: unread)
     }
-  }
-
-  private func check(_ tensor: AdapterTensor) throws(AdapterError) {
-    guard tensor.dtype.isMergeable else {
-      throw .dtype(path: path, tensor: tensor.name, found: tensor.dtype)
-    }
-    guard !tensor.shape.contains(0) else { throw .emptyTensor(path: path, tensor: tensor.name) }
   }
 
   private mutating func put(

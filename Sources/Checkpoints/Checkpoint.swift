@@ -19,7 +19,7 @@ package struct Checkpoint: Sendable {
   /// Relative to the folder; runs of digits sort by value, so shard 2 comes before shard 10.
   package let shardNames: [String]
   /// Shard by shard, by offset; of what torch saved, as safetensors' writer would lay them.
-  package let tensors: [BaseTensor]
+  package private(set) var tensors: [BaseTensor]
   /// config.json as read, and its bytes; nil where there is none.
   package let config: JSON?
   package let configBytes: [UInt8]?
@@ -36,7 +36,7 @@ package struct Checkpoint: Sendable {
   /// Files that describe how the weights are quantised: copied only where they stay so.
   package let quantizationFiles: [String]
 
-  private let positions: [String: Int]
+  private var positions: [String: Int]
 
   /// Joins what was read; a tensor that two shards hold is refused.
   package init(
@@ -80,25 +80,13 @@ package struct Checkpoint: Sendable {
     self.positions = positions
   }
 
-  private init(_ other: Checkpoint, tensors: [BaseTensor]) {
-    path = other.path
-    shards = other.shards
-    shardNames = other.shardNames
-    self.tensors = tensors
-    config = other.config
-    configBytes = other.configBytes
-    manifest = other.manifest
-    quantization = other.quantization
-    quantized = other.quantized
-    sideFiles = other.sideFiles
-    hiddenScales = other.hiddenScales
-    quantizationFiles = other.quantizationFiles
-    positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
-  }
-
   /// The same files seen as other tensors, whose names must differ; for a base of plain weights.
   package func withTensors(_ tensors: [BaseTensor]) -> Checkpoint {
-    Checkpoint(self, tensors: tensors)
+    var copy = self
+    copy.tensors = tensors
+    copy.positions = Dictionary(
+      uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+    return copy
   }
 
   /// The tensor of a name, nil where the base has none.

@@ -101,10 +101,7 @@ extension AdapterResolver {
     _ update: WeightUpdate, _ module: String, _ draft: TensorDraft
   ) throws(PlanningError) -> Bool {
     let shape = draft.shape
-    let plain = WeightShape(
-      rows: shape.first ?? 1, columns: shape.dropFirst().reduce(1, *),
-      kernel: Array(shape.dropFirst(2)))
-    let fits = update.fits(plain)
+    let fits = update.fits(WeightShape(shape))
     guard shape.count == 2, !update.isStored else {
       if fits { return false }
       throw misfit(update, draft)

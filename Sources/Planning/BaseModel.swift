@@ -86,12 +86,6 @@ struct BaseModel {
     TransposedLinear.isOne(module, modelType: modelType)
   }
 
-  /// How the names of its weight files begin: diffusers has its own name for them.
-  var weightsName: String {
-    let diffusers = "diffusion_pytorch_model"
-    return checkpoint.shardNames.contains { $0.hasPrefix(diffusers) } ? diffusers : "model"
-  }
-
   /// The dtype that most of the base's floating-point bytes have: new tensors take it.
   var mainDType: DType {
     var bytes: [DType: Int64] = [:]

@@ -149,10 +149,7 @@ struct ComponentMatcher {
       for target in try take(family.path, rows: nil) {
         for update in family.aimed(at: target)?.updates ?? [] {
           let shape = base.tensor(target.path + "." + update.target.rawValue)?.shape ?? []
-          let weight = WeightShape(
-            rows: shape.first ?? 1, columns: shape.dropFirst().reduce(1, *),
-            kernel: Array(shape.dropFirst(2)))
-          match.fits = match.fits && update.fits(weight)
+          match.fits = match.fits && update.fits(WeightShape(shape))
         }
       }
     }

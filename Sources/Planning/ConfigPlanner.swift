@@ -23,7 +23,9 @@ struct ConfigPlanner {
     guard config?.members != nil else { return [] }
     var changes: [ConfigChange] = []
     // diffusers' configs say nothing of the dtype.
-    if dtype != .keep, config?["_class_name"] == nil { changes += dtypeChanges(dtype) }
+    if let name = dtype.dtype?.torchName, config?["_class_name"] == nil {
+      changes += dtypeChanges(name)
+    }
     if isUntied {
       changes += set("tie_word_embeddings", to: .bool(false), addAtTop: true)
     }
@@ -55,17 +57,9 @@ struct ConfigPlanner {
 
   /// Sets a member at the top and in every nested config that has it.
   private func set(_ key: String, to value: JSON, addAtTop: Bool) -> [ConfigChange] {
-    var changes: [ConfigChange] = []
-    if config?[key] != nil || addAtTop {
-      changes.append(ConfigChange(path: [key], value: value.compact))
-    }
-    for member in config?.members ?? [] where member.value[key] != nil {
-      changes.append(ConfigChange(path: [member.key, key], value: value.compact))
-    }
-    return changes.filter { change in
-      let now = change.path.count == 1 ? config?[key] : config?[change.path[0]]?[key]
-      return now != value
-    }
+    objects.filter { path, object in
+      object[key] != value && (object[key] != nil || addAtTop && path.isEmpty)
+    }.map { ConfigChange(path: $0.path + [key], value: value.compact) }
   }
 
   /// The config itself and the objects in it, such as `text_config`.
@@ -84,13 +78,7 @@ struct ConfigPlanner {
     }
   }
 
-  private func dtypeChanges(_ dtype: MergeOptions.OutputDType) -> [ConfigChange] {
-    let name: String
-    switch dtype {
-    case .bf16: name = "bfloat16"
-    case .f16: name = "float16"
-    case .f32, .keep: name = "float32"
-    }
+  private func dtypeChanges(_ name: String) -> [ConfigChange] {
     let named = set("dtype", to: .string(name), addAtTop: false)
     let old = set(
       "torch_dtype", to: .string(name),

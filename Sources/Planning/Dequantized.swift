@@ -114,7 +114,7 @@ struct Dequantized {
       elements[weight.dtype, default: 0] += weight.shape.reduce(1, *)
     }
     guard let main = DType.allCases.max(by: { elements[$0] ?? -1 < elements[$1] ?? -1 }),
-      let name = [DType.bf16: "bfloat16", .f16: "float16", .f32: "float32"][main]
+      let name = main.torchName
     else { return [] }
     var changes: [ConfigChange] = []
     var isNamed = false

@@ -100,15 +100,7 @@ struct DraftTable {
   private func recipe(
     _ draft: TensorDraft, _ output: MergeOptions.OutputDType
   ) -> TensorRecipe {
-    var dtype = draft.dtype
-    if dtype.isMergeable {
-      switch output {
-      case .keep: break
-      case .bf16: dtype = .bf16
-      case .f16: dtype = .f16
-      case .f32: dtype = .f32
-      }
-    }
+    let dtype = draft.dtype.isMergeable ? output.dtype ?? draft.dtype : draft.dtype
     return TensorRecipe(
       name: draft.name, dtype: dtype, shape: draft.shape, columns: max(1, draft.columns), offset: 0,
       source: draft.source, decoding: draft.decoding, updates: draft.updates)

@@ -54,22 +54,13 @@ struct LayerReplication: Equatable {
   private static func stacks(_ checkpoint: Checkpoint) -> [String: Set<Int>] {
     var stacks: [String: Set<Int>] = [:]
     for tensor in checkpoint.tensors {
-      guard let (prefix, number, _) = parts(tensor.name) else { continue }
-      let words = prefix.split(separator: ".")
+      guard let layer = LayerName(tensor.name) else { continue }
+      let words = layer.prefix.split(separator: ".")
       guard words.last == "layers" || words.last == "h" || words.suffix(2) == ["encoder", "layer"]
       else { continue }
-      stacks[prefix, default: []].insert(number)
+      stacks[String(layer.prefix), default: []].insert(layer.number)
     }
     return stacks
-  }
-
-  /// A name up to its first number, the number, and the rest; nil without a number.
-  private static func parts(_ name: String) -> (prefix: String, number: Int, rest: String)? {
-    let words = name.split(separator: ".", omittingEmptySubsequences: false)
-    guard let place = words.firstIndex(where: { Int($0) != nil }), let number = Int(words[place])
-    else { return nil }
-    func joined(_ words: some Sequence<Substring>) -> String { words.joined(separator: ".") }
-    return (joined(words[..<place]) + ".", number, "." + joined(words[(place + 1)...]))
   }
 
   /// The base with its layers copied: every copy is the same bytes of the same file.
@@ -78,12 +69,10 @@ struct LayerReplication: Equatable {
     for (place, source) in sources.enumerated() { places[source, default: []].append(place) }
     return checkpoint.withTensors(
       checkpoint.tensors.flatMap { tensor -> [BaseTensor] in
-        guard let (prefix, number, rest) = Self.parts(tensor.name), prefix == self.prefix else {
-          return [tensor]
-        }
-        return (places[number] ?? []).map { place in
+        guard let layer = LayerName(tensor.name), layer.prefix == prefix else { return [tensor] }
+        return (places[layer.number] ?? []).map { place in
           var copy = tensor
-          copy.name = prefix + "\(place)" + rest
+          copy.name = "\(prefix)\(place)\(layer.rest)"
           return copy
         }
       })

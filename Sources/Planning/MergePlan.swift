@@ -1,6 +1,7 @@
 // The whole merge on paper: pure data, the same for the same inputs and options, with nothing of
 // time, worker counts or hosts in it.
 
+import Safetensors
 package import Storage
 
 /// An input file as the plan saw it; a later run compares and refuses where one differs.
@@ -63,7 +64,19 @@ package struct PlannedAdapter: Equatable, Sendable {
 /// Choices that change the output's bytes.
 package struct MergeOptions: Equatable, Sendable {
   package enum Layout: String, Sendable, CaseIterable { case layers, source }
-  package enum OutputDType: String, Sendable, CaseIterable { case keep, bf16, f16, f32 }
+  package enum OutputDType: String, Sendable, CaseIterable {
+    case keep, bf16, f16, f32
+
+    /// nil where each tensor keeps its own.
+    var dtype: DType? {
+      switch self {
+      case .keep: nil
+      case .bf16: .bf16
+      case .f16: .f16
+      case .f32: .f32
+      }
+    }
+  }
   package enum NonFinite: String, Sendable, CaseIterable { case refuse, keep }
   package enum Dequantize: String, Sendable, CaseIterable { case auto, all, touched }
   package enum Requantize: String, Sendable, CaseIterable { case none, same }

@@ -4,7 +4,14 @@
 //   pytorch_model-00001-of-00002.bin  →  model-00001-of-00002.safetensors
 //   pytorch_model.bin, weights.pth    →  model.safetensors, weights.safetensors
 
-enum OutputNames {
+package enum OutputNames {
+  /// What the names of a model's weights and of their index begin with, by those of its shards:
+  /// diffusers has its own.
+  package static func stem(of shards: some Sequence<String>) -> String {
+    let diffusers = "diffusion_pytorch_model"
+    return shards.contains { $0.hasPrefix(diffusers) } ? diffusers : "model"
+  }
+
   /// The output's names for the base's, in order; the old ending stays where two would become one.
   static func of(_ names: [String]) -> [String] {
     let own = names.map(name)

@@ -36,15 +36,8 @@ enum Partition {
   }
 
   private static func layer(of name: String) -> Key {
-    var start = name.startIndex
-    while start < name.endIndex {
-      let end = name[start...].firstIndex(of: ".") ?? name.endIndex
-      if let number = Int(name[start..<end]), number >= 0 {
-        return Key(prefix: name[..<start], number: number)
-      }
-      start = end < name.endIndex ? name.index(after: end) : end
-    }
-    return Key(prefix: name[...], number: -1)
+    LayerName(name).map { Key(prefix: $0.prefix, number: $0.number) }
+      ?? Key(prefix: name[...], number: -1)
   }
 
   /// Fills shards of nearly equal size with whole units; only a unit above the limit is cut,

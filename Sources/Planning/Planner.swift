@@ -59,7 +59,8 @@ package enum Planner {
           configDigest: Digest.xxh3(entry.adapter.folder.configBytes).description)
       },
       jobs: jobs,
-      hasIndex: jobs.count > 1 || jobs[0].shardName != base.weightsName + ".safetensors",
+      hasIndex: jobs.count > 1
+        || jobs[0].shardName != OutputNames.stem(of: checkpoint.shardNames) + ".safetensors",
       configChanges: config.changes(
         drafts, isUntied: isUntied || dequantized.unties(tie), tie: tie, options.dtype)
         + dequantized.configChanges(options.dtype),
@@ -106,7 +107,7 @@ package enum Planner {
       }
     }
     let count = groups.count
-    let name = BaseModel(checkpoint).weightsName
+    let name = OutputNames.stem(of: checkpoint.shardNames)
     return groups.enumerated().map { id, group in
       let own = laidOut(group.members.map { recipes[$0] })
       let header = ShardLayout.header(own.map { ($0.name, $0.dtype, $0.shape) })

@@ -14,11 +14,9 @@ import Planning
 
 /// Which shard holds each tensor.
 struct ShardIndex: Equatable {
-  /// Its name beside shards of these names: diffusers has its own for both.
+  /// Its name beside shards of these names.
   static func fileName(of shards: some Sequence<String>) -> String {
-    let diffusers = "diffusion_pytorch_model"
-    let name = shards.contains { $0.hasPrefix(diffusers) } ? diffusers : "model"
-    return name + ".safetensors.index.json"
+    OutputNames.stem(of: shards) + ".safetensors.index.json"
   }
 
   /// Bytes of all tensors.

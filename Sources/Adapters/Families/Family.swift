@@ -118,6 +118,13 @@ package struct WeightShape: Equatable, Sendable {
     self.columns = columns
     self.kernel = kernel
   }
+
+  /// Of a tensor that is stored as its module sees it.
+  package init(_ shape: [Int]) {
+    self.init(
+      rows: shape.first ?? 1, columns: shape.dropFirst().reduce(1, *),
+      kernel: Array(shape.dropFirst(2)))
+  }
 }
 
 /// What is done to one parameter of a module, by a rule of `Merging/Rules`.

@@ -26,24 +26,13 @@ extension AdapterFolder {
     case .f64: number = Double(bitPattern: word)
     case .f32: number = Double(Float(bitPattern: UInt32(word)))
     case .bf16: number = Double(Float(bitPattern: UInt32(word) << 16))
-    case .f16: number = Self.half(UInt16(word))
+    case .f16: number = Double(Float16(bitPattern: UInt16(word)))
     case .i64: number = Double(Int64(bitPattern: word))
     case .i32: number = Double(Int32(truncatingIfNeeded: word))
     default: throw wrong
     }
     guard number.isFinite else { throw wrong }
     return number
-  }
-
-  private static func half(_ bits: UInt16) -> Double {
-    let fraction = Double(bits & 0x3FF)
-    let exponent = Int(bits >> 10 & 0x1F)
-    guard exponent < 31 else { return .nan }
-    let size =
-      exponent == 0
-      ? fraction * 0x1p-24
-      : (1024 + fraction) * Double(sign: .plus, exponent: exponent - 25, significand: 1)
-    return bits >> 15 == 0 ? size : -size
   }
 }
 

@@ -86,16 +86,3 @@ struct QuantizationConfig {
   /// Type of a weight whose library computes in F32 and leaves the result to the model's type.
   var resultDType: DType { modelDType ?? .bf16 }
 }
-
-extension DType {
-  /// A floating-point type by torch's name for it, with or without the module.
-  package init?(torch name: String) {
-    switch name.split(separator: ".").last {
-    case "bfloat16": self = .bf16
-    case "float16", "half": self = .f16
-    case "float32", "float": self = .f32
-    case "float64", "double": self = .f64
-    default: return nil
-    }
-  }
-}

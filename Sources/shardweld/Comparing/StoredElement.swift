@@ -27,17 +27,7 @@ enum BF16Element: SignedMagnitude {
 }
 
 enum F16Element: SignedMagnitude {
-  static func value(_ bits: UInt16) -> Double {
-    let exponent = Int(bits >> 10 & 31)
-    let fraction = Double(bits & 1023)
-    let magnitude =
-      switch exponent {
-      case 0: fraction * 0x1p-24
-      case 31: fraction == 0 ? Double.infinity : .nan
-      default: (fraction + 1024) * Double(sign: .plus, exponent: exponent - 25, significand: 1)
-      }
-    return bits >> 15 == 0 ? magnitude : -magnitude
-  }
+  static func value(_ bits: UInt16) -> Double { Double(Float16(bitPattern: bits)) }
 }
 
 enum F32Element: SignedMagnitude {
