@@ -33,7 +33,7 @@ struct InterleavedNibblesDecoder: Decoder {
   func decode(
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
-    let span = window.columns.lowerBound / 8..<(window.columns.upperBound + 7) / 8
+    let span = window.columns.parts(of: 8)
     let words = try reader.words(codes, window.rows, span, width: width)
     let count = window.columns.count
     var known = -1
@@ -140,11 +140,11 @@ struct TiledNibblesDecoder: Decoder {
   func decode(
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
-    let quads = window.rows.lowerBound / 4..<(window.rows.upperBound + 3) / 4
-    let tiles = window.columns.lowerBound / 64..<(window.columns.upperBound + 63) / 64
+    let quads = window.rows.parts(of: 4)
+    let tiles = window.columns.parts(of: 64)
     let bytes = try reader.rows(
       codes, quads, bytes: tiles.lowerBound * 128..<tiles.upperBound * 128, stride: columns * 2)
-    let groups = window.columns.lowerBound / group..<(window.columns.upperBound - 1) / group + 1
+    let groups = window.columns.parts(of: group)
     let scales = try reader.numbers(scale, groups, window.rows, width: rows)
     let offsets = try reader.numbers(zeros, groups, window.rows, width: rows)
     let (count, height) = (window.columns.count, window.rows.count)

@@ -38,7 +38,7 @@ struct BiasedRowsDecoder: Decoder {
   ) throws(MergingError) {
     let span = packing.words(of: window.columns)
     let words = try reader.words(codes, window.rows, span, width: packing.wordCount(columns))
-    let groups = window.columns.lowerBound / group..<(window.columns.upperBound - 1) / group + 1
+    let groups = window.columns.parts(of: group)
     let scales = try reader.numbers(scale, window.rows, groups, width: self.groups)
     let biases = try reader.numbers(bias, window.rows, groups, width: self.groups)
     let width = window.columns.count
@@ -47,7 +47,7 @@ struct BiasedRowsDecoder: Decoder {
       for at in groups {
         let place = row * groups.count + at - groups.lowerBound
         let (scale, bias) = (scales[place], biases[place])
-        for column in (at * group..<(at + 1) * group).clamped(to: window.columns) {
+        for column in window.columns.members(of: at, size: group) {
           let code = packing.number(
             words, at: packing.bit(of: column) - span.lowerBound * 32, first: row * span.count)
           let product = dtype.rounded(Float(code) * scale)

@@ -36,9 +36,9 @@ struct FourBitFloatsDecoder: Decoder {
   func decode(
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
-    let span = window.columns.lowerBound / 2..<(window.columns.upperBound + 1) / 2
+    let span = window.columns.parts(of: 2)
     let bytes = try reader.rows(codes, window.rows, bytes: span, stride: columns / 2)
-    let groups = window.columns.lowerBound / group..<(window.columns.upperBound - 1) / group + 1
+    let groups = window.columns.parts(of: group)
     let scales = try scales(window.rows, groups, reader)
     let width = window.columns.count
     let book = SmallFloat.e2m1
@@ -47,7 +47,7 @@ struct FourBitFloatsDecoder: Decoder {
       for at in groups {
         let scale = scales[row * groups.count + at - groups.lowerBound]
         for code in book.indices { scaled[code] = book[code] * scale }
-        let run = (at * group..<(at + 1) * group).clamped(to: window.columns)
+        let run = window.columns.members(of: at, size: group)
         let line = row * span.count - span.lowerBound
         for column in run {
           let byte = bytes[line + column / 2]

@@ -47,13 +47,8 @@ struct NibbleDecoder: Decoder {
   func decode(
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
-    let isWhole = window.columns.count == columns
-    var place = 0
-    for row in isWhole ? 0..<1 : window.rows {
-      let first = (isWhole ? window.rows.lowerBound : row) * columns + window.columns.lowerBound
-      let count = isWhole ? window.elementCount : window.columns.count
-      try decode(first..<(first + count), reader, to: &values, from: place)
-      place += count
+    try window.eachRun(of: columns) { (run, place) throws(MergingError) in
+      try decode(run, reader, to: &values, from: place)
     }
   }
 
@@ -61,22 +56,19 @@ struct NibbleDecoder: Decoder {
   private func decode(
     _ range: Range<Int>, _ reader: OperandReader, to values: inout [Float], from place: Int
   ) throws(MergingError) {
-    let firstByte = range.lowerBound / 2
-    let bytes = try reader.bytes(codes, firstByte..<(range.upperBound + 1) / 2)
-    let firstBlock = range.lowerBound / block
-    let scales = try scales(firstBlock..<(range.upperBound - 1) / block + 1, reader)
+    let span = range.parts(of: 2)
+    let bytes = try reader.bytes(codes, span)
+    let blocks = range.parts(of: block)
+    let scales = try scales(blocks, reader)
     var scaled = book
-    var element = range.lowerBound
-    while element < range.upperBound {
-      let index = element / block
-      let end = min(range.upperBound, (index + 1) * block)
-      let scale = scales[index - firstBlock]
+    for index in blocks {
+      let scale = scales[index - blocks.lowerBound]
       for code in book.indices { scaled[code] = book[code] * scale }
-      for e in element..<end {
-        let byte = bytes[e / 2 - firstByte]
-        values[place + e - range.lowerBound] = scaled[Int(e & 1 == 0 ? byte >> 4 : byte & 15)]
+      for element in range.members(of: index, size: block) {
+        let byte = bytes[element / 2 - span.lowerBound]
+        values[place + element - range.lowerBound] =
+          scaled[Int(element & 1 == 0 ? byte >> 4 : byte & 15)]
       }
-      element = end
     }
   }
 
@@ -86,11 +78,10 @@ struct NibbleDecoder: Decoder {
     guard let nested else { return try reader.numbers(absmax, range) }
     let codes = try reader.bytes(absmax, range)
     let map = try reader.numbers(nested.map, 0..<256)
-    let first = range.lowerBound / nested.block
-    let most = try reader.numbers(
-      nested.absmax, first..<(range.upperBound - 1) / nested.block + 1)
+    let blocks = range.parts(of: nested.block)
+    let most = try reader.numbers(nested.absmax, blocks)
     return zip(range, codes).map { index, code in
-      let product = map[Int(code)] * most[index / nested.block - first]
+      let product = map[Int(code)] * most[index / nested.block - blocks.lowerBound]
       return product + nested.offset
     }
   }

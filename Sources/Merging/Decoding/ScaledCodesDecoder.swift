@@ -50,8 +50,7 @@ struct ScaledCodesDecoder: Decoder {
   ) throws(MergingError) {
     let bytes = try reader.rows(codes, window.rows, bytes: window.columns, stride: columns)
     let width = window.columns.count
-    let blocks =
-      window.columns.lowerBound / blockColumns..<(window.columns.upperBound - 1) / blockColumns + 1
+    let blocks = window.columns.parts(of: blockColumns)
     var known = -1
     var scales: [Float] = []
     var offsets: [Float] = []
@@ -65,8 +64,7 @@ struct ScaledCodesDecoder: Decoder {
         known = line
       }
       for block in blocks {
-        let columns = (block * blockColumns..<(block + 1) * blockColumns).clamped(
-          to: window.columns)
+        let columns = window.columns.members(of: block, size: blockColumns)
         let place = index * width - window.columns.lowerBound
         let at = block - blocks.lowerBound
         let offset = zeros == nil ? 0 : offsets[at]

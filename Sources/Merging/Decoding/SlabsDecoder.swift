@@ -46,19 +46,15 @@ struct SlabsDecoder: Decoder {
   func decode(
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
-    let isWhole = window.columns.count == columns
-    var place = 0
-    for row in isWhole ? 0..<1 : window.rows {
-      let first = (isWhole ? window.rows.lowerBound : row) * columns + window.columns.lowerBound
-      let end = first + (isWhole ? window.elementCount : window.columns.count)
-      var element = first
-      while element < end {
-        // Runs end where a slab does, and where a column of groups begins anew.
+    try window.eachRun(of: columns) { (run, place) throws(MergingError) in
+      var element = run.lowerBound
+      while element < run.upperBound {
+        // Pieces end where a slab does, and where a column of groups begins anew.
         let slab = element / slabCount
-        var stop = min(end, (slab + 1) * slabCount)
+        var stop = min(run.upperBound, (slab + 1) * slabCount)
         if !groupsAreRows { stop = min(stop, (element / matrixColumns + 1) * matrixColumns) }
-        try decode(element..<stop, slab, reader, to: &values, from: place)
-        place += stop - element
+        try decode(
+          element..<stop, slab, reader, to: &values, from: place + element - run.lowerBound)
         element = stop
       }
     }
@@ -73,7 +69,7 @@ struct SlabsDecoder: Decoder {
     let bytes = try reader.bytes(codes, first * size..<(first + run.count) * size)
     let groups =
       groupsAreRows
-      ? run.lowerBound / matrixColumns..<(run.upperBound - 1) / matrixColumns + 1
+      ? run.parts(of: matrixColumns)
       : run.lowerBound % matrixColumns..<run.lowerBound % matrixColumns + run.count
     let scales = try reader.numbers(scale, groups)
     let offsets = try reader.numbers(zeros, groups)

@@ -54,10 +54,7 @@ struct CheckpointPortrait {
     facts.add("shards", "\(files), \(Amount.bytes(fileByteCount))")
     let tensors = Amount.count(checkpoint.tensors.count, "tensor")
     facts.add("tensors", "\(tensors), \(Amount.count(elementCount, "element"))")
-    for share in shares {
-      let count = Amount.count(share.tensorCount, "tensor")
-      facts.add("type", "\(share.dtype), \(count), \(Amount.bytes(share.byteCount))")
-    }
+    DTypeShare.add(shares, to: &facts)
     if let model = setting("model_type")?.text {
       let names = architectures.isEmpty ? "" : " (\(architectures.joined(separator: ", ")))"
       facts.add("model", model + names)
@@ -98,16 +95,7 @@ struct CheckpointPortrait {
       writer.member("fileByteCount", fileByteCount)
       writer.member("tensorCount", checkpoint.tensors.count)
       writer.member("elementCount", elementCount)
-      writer.key("dtypes")
-      writer.array { writer in
-        for share in shares {
-          writer.object { writer in
-            writer.member("dtype", share.dtype)
-            writer.member("tensorCount", share.tensorCount)
-            writer.member("byteCount", share.byteCount)
-          }
-        }
-      }
+      DTypeShare.write(shares, &writer)
       writer.member("modelType", setting("model_type") ?? .null)
       writer.member("architectures", .array(architectures.map { .string($0) }))
       writer.member("tiedEmbeddings", setting("tie_word_embeddings") ?? .null)

@@ -41,10 +41,7 @@ struct GGUFPortrait {
     facts.add("version", String(model.files[0].version))
     let count = Amount.count(tensors.count, "tensor")
     facts.add("tensors", "\(count), \(Amount.count(elementCount, "element"))")
-    for share in shares {
-      let count = Amount.count(share.tensorCount, "tensor")
-      facts.add("type", "\(share.dtype), \(count), \(Amount.bytes(share.byteCount))")
-    }
+    DTypeShare.add(shares, to: &facts)
     for field in model.fields {
       facts.add("metadata", "\(field.key): \(Self.text(field))")
     }
@@ -108,16 +105,7 @@ struct GGUFPortrait {
       writer.member("architecture", model["general.architecture"].map(Self.json) ?? .null)
       writer.member("tensorCount", tensors.count)
       writer.member("elementCount", elementCount)
-      writer.key("dtypes")
-      writer.array { writer in
-        for share in shares {
-          writer.object { writer in
-            writer.member("dtype", share.dtype)
-            writer.member("tensorCount", share.tensorCount)
-            writer.member("byteCount", share.byteCount)
-          }
-        }
-      }
+      DTypeShare.write(shares, &writer)
       writer.key("metadata")
       writer.object { writer in
         // Lists have their length alone: a vocabulary is no part of a portrait.

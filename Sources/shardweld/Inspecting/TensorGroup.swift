@@ -100,4 +100,24 @@ struct DTypeShare: Equatable, Sendable {
       ($1.byteCount, $0.dtype) < ($0.byteCount, $1.dtype)
     }
   }
+
+  static func add(_ shares: [DTypeShare], to facts: inout Facts) {
+    for share in shares {
+      let count = Amount.count(share.tensorCount, "tensor")
+      facts.add("type", "\(share.dtype), \(count), \(Amount.bytes(share.byteCount))")
+    }
+  }
+
+  static func write(_ shares: [DTypeShare], _ writer: inout JSONWriter) {
+    writer.key("dtypes")
+    writer.array { writer in
+      for share in shares {
+        writer.object { writer in
+          writer.member("dtype", share.dtype)
+          writer.member("tensorCount", share.tensorCount)
+          writer.member("byteCount", share.byteCount)
+        }
+      }
+    }
+  }
 }
