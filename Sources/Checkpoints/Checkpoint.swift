@@ -29,6 +29,8 @@ package struct Checkpoint: Sendable {
   package let quantization: String?
   /// The weights that are stored in a form of their own, by tensors and config.
   package let quantized: QuantizedWeights
+  /// The quantisation's own object, wherever a config or a file beside it has it; empty for none.
+  package let quantizationSection: JSON
   /// Files to be copied byte for byte: relative, sorted by bytes.
   package let sideFiles: [String]
   /// The method that scaled columns of the weights by factors it does not keep; nil where none did.
@@ -73,10 +75,12 @@ package struct Checkpoint: Sendable {
     self.sideFiles = sideFiles
     self.quantizationFiles = quantizationFiles
     self.hiddenScales = hiddenScales
+    let quantizing = try QuantizationConfig(method: quantization, config: config, folder: path)
+    quantizationSection = quantizing.section
     quantized = QuantizedWeights(
       StoredTensors(
-        try QuantizationConfig(method: quantization, config: config, folder: path), tensors,
-        metadata: shards.map(\.metadata), files: ShardFiles(shards.map(\.path))))
+        quantizing, tensors, metadata: shards.map(\.metadata),
+        files: ShardFiles(shards.map(\.path))))
     self.positions = positions
   }
 

@@ -50,8 +50,7 @@ struct Quantiser {
     case "scaledCodes" where ["fp8", "mxfp8"].contains(method) && codes == .f8E4M3:
       let isExponent = scale == .f8E8M0 || scale == .u8
       guard isExponent || scale == .f32 else { return nil }
-      let section = checkpoint.config?["quantization_config"]
-      let isNamed = section?["scale_fmt"]?.text == "ue8m0"
+      let isNamed = checkpoint.quantizationSection["scale_fmt"]?.text == "ue8m0"
       return ("inverseFloat8", ["powersOfTwo": isExponent || isNamed ? 1 : 0])
     case "packedRows":
       guard let bits = weight.numbers["bits"], bits == 4 || bits == 8 else { return nil }

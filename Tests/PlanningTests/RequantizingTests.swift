@@ -51,6 +51,20 @@ private func refusal(_ tensors: [TinyModel.Tensor], _ config: String) throws -> 
   #expect(try PlanCodec.decode(PlanCodec.encode(plan).bytes) == plan)
 }
 
+@Test(arguments: [false, true])
+func `scales that the config calls powers of two become such`(isNested: Bool) throws {
+  let section =
+    #""quantization_config": {"quant_method": "fp8", "weight_block_size": [4, 4], "scale_fmt": "ue8m0"}"#
+  let model = try TinyModel(
+    blocks,
+    config: #"{"model_type": "llama", "# + (isNested ? #""text_config": {"# : "") + section
+      + (isNested ? "}}" : "}"))
+  try model.add(TinyModel.pair(up, out: 8, in: 4))
+  let plan = try model.plan { $0.requantize = .same }
+  let encoding = try #require(plan.recipe(up + ".weight")?.encoding)
+  #expect(encoding.flag("powersOfTwo"))
+}
+
 @Test func `a plain base has no form to go back to`() throws {
   let model = try TinyModel([(up + ".weight", .bf16, [8, 4])])
   try model.add(TinyModel.pair(up, out: 8, in: 4))
