@@ -66,10 +66,11 @@ let package = Package(
     module("GGUF", ["OrderedJSON", "Storage"]),
     module(
       "Checkpoints",
-      ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
+      ["GGUF", "NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
     module(
       "Adapters", ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
-    module("Planning", ["Adapters", "Checkpoints", "OrderedJSON", "Safetensors", "Storage"]),
+    module(
+      "Planning", ["Adapters", "Checkpoints", "GGUF", "OrderedJSON", "Safetensors", "Storage"]),
     module("Ledger", ["OrderedJSON", "Planning", "Storage"]),
     module("Merging", ["Kernels", "Planning", "Safetensors", "Storage"]),
     module("Messaging", ["CLinux", "CZeroMQ", "Planning", "Storage"]),
@@ -97,7 +98,7 @@ let package = Package(
     tests("SafetensorsTests", ["Safetensors", "Storage"]),
     tests("TorchFilesTests", ["Safetensors", "Storage", "TorchFiles"]),
     tests("GGUFTests", ["GGUF", "Storage"]),
-    tests("CheckpointsTests", ["Checkpoints", "OrderedJSON", "Safetensors", "Storage"]),
+    tests("CheckpointsTests", ["Checkpoints", "GGUF", "OrderedJSON", "Safetensors", "Storage"]),
     tests("AdaptersTests", ["Adapters", "OrderedJSON", "Safetensors", "Storage"]),
     tests("PlanningTests", stages),
     tests("LedgerTests", ["Ledger", "OrderedJSON", "Planning", "Storage"]),

@@ -4,7 +4,9 @@
 //   model.safetensors.index.json       which files hold its weights (several), or
 //   model.safetensors                  the one file that does
 //   pytorch_model.bin.index.json, pytorch_model.bin     the same as torch saved it
+//   model.gguf, model-00001-of-00002.gguf               the same in llama.cpp's container
 //   tokenizer.json, *.py, …            side files: copied as they are
+package import GGUF
 package import OrderedJSON
 package import Safetensors
 import Storage
@@ -37,6 +39,8 @@ package struct Checkpoint: Sendable {
   package let hiddenScales: String?
   /// Files that describe how the weights are quantised: copied only where they stay so.
   package let quantizationFiles: [String]
+  /// The model whose files the shards are, where they are llama.cpp's.
+  package let gguf: GGUFModel?
 
   private var positions: [String: Int]
 
@@ -44,7 +48,8 @@ package struct Checkpoint: Sendable {
   package init(
     path: String, shards: [ShardHeader], shardNames: [String], config: JSON? = nil,
     configBytes: [UInt8]? = nil, manifest: JSON? = nil, quantization: String? = nil,
-    sideFiles: [String] = [], quantizationFiles: [String] = [], hiddenScales: String? = nil
+    sideFiles: [String] = [], quantizationFiles: [String] = [], hiddenScales: String? = nil,
+    gguf: GGUFModel? = nil
   ) throws(CheckpointError) {
     invariant(shards.count == shardNames.count, "\(shards.count) shards, \(shardNames.count) names")
     let count = shards.reduce(0) { $0 + $1.tensors.count }
@@ -75,12 +80,13 @@ package struct Checkpoint: Sendable {
     self.sideFiles = sideFiles
     self.quantizationFiles = quantizationFiles
     self.hiddenScales = hiddenScales
+    self.gguf = gguf
     let quantizing = try QuantizationConfig(method: quantization, config: config, folder: path)
     quantizationSection = quantizing.section
     quantized = QuantizedWeights(
       StoredTensors(
         quantizing, tensors, metadata: shards.map(\.metadata),
-        files: ShardFiles(shards.map(\.path))))
+        files: ShardFiles(shards.map(\.path)), blocks: gguf?.blocks ?? [:]))
     self.positions = positions
   }
 
@@ -115,7 +121,8 @@ package struct Checkpoint: Sendable {
       try FileStatus.of(Path.join(folder, "config.json")) != nil
     }
     // A lone file may lie among things that are none of its own: only a config makes it a model.
-    return try read(folder, weights, takesSideFiles: hasConfig || weights.index != nil)
+    let isLone = place.hasSuffix(GGUFFile.ending) || !hasConfig && weights.index == nil
+    return try read(folder, weights, takesSideFiles: !isLone)
   }
 
   private static func find(
@@ -144,6 +151,9 @@ package struct Checkpoint: Sendable {
   private static func read(
     _ folder: String, _ weights: WeightFiles, takesSideFiles: Bool
   ) throws(CheckpointError) -> Checkpoint {
+    if weights.names[0].hasSuffix(GGUFFile.ending) {
+      return try readGGUF(folder, weights, takesSideFiles: takesSideFiles)
+    }
     let config = try ConfigFile.read(Path.join(folder, "config.json"))
     let method = try Quantization.method(config: config?.json, folder: folder)
     var shards: [ShardHeader] = []
@@ -171,6 +181,17 @@ package struct Checkpoint: Sendable {
       }
     }
     return checkpoint
+  }
+
+  /// All that such a model is stands in its files: a config.json beside them is another form's.
+  private static func readGGUF(
+    _ folder: String, _ weights: WeightFiles, takesSideFiles: Bool
+  ) throws(CheckpointError) -> Checkpoint {
+    let model = try GGUFShards.model(folder, weights.names)
+    return try Checkpoint(
+      path: folder, shards: model.files.map(GGUFShards.header), shardNames: weights.names,
+      manifest: try ConfigFile.read(Path.join(folder, "shardweld.json"))?.json,
+      sideFiles: takesSideFiles ? try SideFiles.list(folder) : [], gguf: model)
   }
 }
 

@@ -1,3 +1,4 @@
+package import GGUF
 package import OrderedJSON
 package import Safetensors
 package import Storage
@@ -10,6 +11,10 @@ package enum CheckpointError: Error, Equatable {
   case shard(SafetensorsError)
   /// A file that torch saved cannot be read.
   case torchFile(TorchFileError)
+  /// A file of llama.cpp's, or the set that it is of, cannot be read.
+  case gguf(GGUFError)
+  /// Such a file holds something else than a model, by its own word.
+  case notAModel(path: String, kind: String)
   /// A config or an index is not the JSON expected.
   case json(path: String, JSONError)
   /// Nothing is there, and it cannot be the name of a model.
@@ -46,6 +51,11 @@ package enum CheckpointError: Error, Equatable {
     case .storage(let error): error.sentence
     case .shard(let error): error.sentence
     case .torchFile(let error): error.sentence
+    case .gguf(let error): error.sentence
+    case .notAModel(let path, let kind):
+      "\(path) says that it is \(Self.quote(kind)), not a model; "
+        + (kind == "adapter"
+          ? "give it as --adapter and the model's file as --base" : "give the model's file")
     case .json(let path, let error):
       "\(path) is not the JSON expected: \(error.sentence); mend it or fetch it again"
     case .notFound(let path): "\(path) does not exist; give a folder, a file or a model's name"
@@ -55,8 +65,8 @@ package enum CheckpointError: Error, Equatable {
     case .badReference(let path):
       "\(path) does not name a snapshot; fetch the model again, or give its folder"
     case .notWeights(let path):
-      "\(path) is neither a .safetensors file nor one that torch saved (.bin, .pth, .pt); "
-        + "convert it first"
+      "\(path) is neither a .safetensors file nor one that torch saved (.bin, .pth, .pt), nor "
+        + "llama.cpp's (.gguf); convert it first"
     case .oneOfSeveral(let path, let folder):
       "\(path) is one of several shards; give their folder, \(folder)"
     case .severalIndexes(let folder, let names):

@@ -3,7 +3,7 @@
 
 /// A layout or container of weights that is not read.
 package enum ForeignFormat: Equatable, Sendable, CaseIterable {
-  case meta, mistral, distributed, training, tensorFlow, flax, gguf, onnx, other
+  case meta, mistral, distributed, training, tensorFlow, flax, ggml, onnx, other
 
   /// The format of a folder's weights by all its names, and the files that show it.
   static func of(_ names: [String]) -> (format: ForeignFormat, files: [String])? {
@@ -27,7 +27,7 @@ package enum ForeignFormat: Equatable, Sendable, CaseIterable {
     case .training: ends(".ckpt")
     case .tensorFlow: ends(".h5", ".tflite")
     case .flax: ends(".msgpack")
-    case .gguf: ends(".gguf", ".ggml")
+    case .ggml: ends(".ggml")
     case .onnx: ends(".onnx")
     case .other: ends(".npz", ".ot", ".nemo") || isConsolidated
     }
@@ -55,8 +55,9 @@ package enum ForeignFormat: Equatable, Sendable, CaseIterable {
     case .flax:
       "weights of Flax; fetch the model's safetensors, or load it with from_flax=True in "
         + "transformers 4 and save it anew"
-    case .gguf:
-      "weights for llama.cpp, mostly quantised; give the Hugging Face checkpoint it was made from"
+    case .ggml:
+      "one of llama.cpp's containers before GGUF; convert the model anew with its "
+        + "convert_hf_to_gguf.py"
     case .onnx: "a graph of ONNX; give the checkpoint it was exported from"
     case .other:
       "which is neither safetensors nor saved by torch; convert it first, with transformers' "

@@ -1,8 +1,9 @@
 // Which files of a folder are the model's weights. With `model.safetensors.index.json` it is that
 // list; else exactly `model.safetensors`; else the same with diffusers' name for them; else the
 // list of the only other index; else the only file or the only whole set of numbered files. Where
-// there is no safetensors file, the same goes for `pytorch_model.bin` and its kin. Weights in
-// another layout (`consolidated*`) and adapters are never taken for the model.
+// there is no safetensors file, the same goes for `pytorch_model.bin` and its kin, and then for
+// llama.cpp's files. Weights in another layout (`consolidated*`), projectors beside a model
+// (`mmproj*`) and adapters are never taken for the model.
 import Storage
 
 /// The files that hold a model's weights.
@@ -47,6 +48,10 @@ struct WeightFiles {
     guard let format = WeightFormat.of(name) else { throw .notWeights(path: path) }
     if format.isIndex(name) { return try indexed(path) }
     if let shard = NumberedName(name), shard.total > 1 {
+      // llama.cpp's own programs are given the first of a set, too.
+      if format.endings == WeightFormat.gguf.endings {
+        return WeightFiles(names: (1...shard.total).map(shard.name))
+      }
       throw .oneOfSeveral(path: path, folder: Path.parent(path))
     }
     return WeightFiles(names: [name])
@@ -84,7 +89,7 @@ struct WeightFiles {
 
   /// Weights that are not the model's own, whatever their format.
   static func isStray(_ name: String) -> Bool {
-    name.hasPrefix("consolidated") || name.hasPrefix("adapter_model")
+    name.hasPrefix("consolidated") || name.hasPrefix("adapter_model") || name.hasPrefix("mmproj")
       || name.hasSuffix("adapters.safetensors") || name.hasPrefix("pytorch_lora_weights.")
   }
 

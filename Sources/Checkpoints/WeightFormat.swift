@@ -1,5 +1,6 @@
-// The two containers that weights are read from, and how transformers names their files
+// The containers that weights are read from, and how transformers names their files
 // (`transformers/utils/__init__.py`: SAFE_WEIGHTS_NAME and its kin).
+import GGUF
 import Safetensors
 import TorchFiles
 
@@ -20,8 +21,10 @@ struct WeightFormat {
   static let torch = WeightFormat(
     endings: TorchFile.endings, wholes: ["pytorch_model.bin", "diffusion_pytorch_model.bin"],
     shards: "pytorch_model-*-of-")
-  /// Where both are there, the first is meant, as in transformers.
-  static let all = [safetensors, torch]
+  /// llama.cpp's; a projector for images beside the model is another model.
+  static let gguf = WeightFormat(endings: [GGUFFile.ending], wholes: [], shards: "")
+  /// Where several are there, the first is meant, as in transformers.
+  static let all = [safetensors, torch, gguf]
 
   func holds(_ name: String) -> Bool {
     endings.contains { name.hasSuffix($0) } && !Self.isOfTraining(name)
@@ -40,7 +43,7 @@ struct WeightFormat {
 
   /// What trainers write beside a model with the same endings, and what they write instead of one.
   private static func isOfTraining(_ name: String) -> Bool {
-    !name.hasSuffix(".safetensors")
+    TorchFile.isName(name)
       && [
         "training_args", "adapter", "optimizer", "scheduler", "scaler", "rng_state",
         "random_states",

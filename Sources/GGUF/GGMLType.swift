@@ -25,7 +25,16 @@ package struct GGMLType: Equatable, Sendable {
     self = type
   }
 
+  /// The type of a name as ggml spells it; nil for one that is not known.
+  package init?(named name: String) {
+    guard let type = Self.all.first(where: { $0.name == name }) else { return nil }
+    self = type
+  }
+
   package var isPlain: Bool { blockElementCount == 1 }
+
+  /// Bytes of a row of so many elements, a multiple of a block's.
+  package func byteCount(columns: Int) -> Int { columns / blockElementCount * blockByteCount }
 
   package static let all: [GGMLType] = [
     .init(0, "F32", 1, 4), .init(1, "F16", 1, 2), .init(2, "Q4_0", 32, 18),

@@ -53,11 +53,14 @@ package struct GGUFField: Equatable, Sendable {
   package let type: GGUFValueType
   /// The value as it stands in the file, behind its type.
   package let bytes: [UInt8]
+  /// Where key, type and value lie in the file.
+  package let byteRange: Range<Int64>
 
-  package init(key: String, type: GGUFValueType, bytes: [UInt8]) {
+  package init(key: String, type: GGUFValueType, bytes: [UInt8], byteRange: Range<Int64>) {
     self.key = key
     self.type = type
     self.bytes = bytes
+    self.byteRange = byteRange
   }
 
   package var value: GGUFValue {

@@ -12,6 +12,13 @@ package struct GGUFModel: Equatable, Sendable {
   /// Metadata of the model: that of its first file.
   package var fields: [GGUFField] { files[0].fields }
 
+  /// Tensors that are made of blocks, by name.
+  package var blocks: [String: GGUFTensor] {
+    Dictionary(
+      uniqueKeysWithValues: files.lazy.flatMap(\.tensors).filter { !$0.type.isPlain }
+        .map { ($0.name, $0) })
+  }
+
   /// The value of a key, nil where there is none.
   package subscript(key: String) -> GGUFValue? { files[0][key] }
 
@@ -65,12 +72,17 @@ package struct GGUFModel: Equatable, Sendable {
 }
 
 /// `STEM-00002-of-00003.gguf`, taken apart.
-struct SplitName {
-  let stem: String
-  let count: Int
+package struct SplitName {
+  package let stem: String
+  package let count: Int
+
+  package init(stem: String, count: Int) {
+    self.stem = stem
+    self.count = count
+  }
 
   /// nil where a name does not count itself.
-  init?(_ name: String) {
+  package init?(_ name: String) {
     // -00002-of-00003.gguf
     let tail = Array(name.utf8.suffix(20))
     guard tail.count == 20, name.utf8.count > 20, tail[0] == UInt8(ascii: "-"),
@@ -82,7 +94,7 @@ struct SplitName {
     self.count = count
   }
 
-  func name(of number: Int) -> String {
+  package func name(of number: Int) -> String {
     "\(stem)-\(Self.padded(number))-of-\(Self.padded(count)).gguf"
   }
 

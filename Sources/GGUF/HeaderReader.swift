@@ -26,7 +26,7 @@ enum HeaderReader {
     var tensors = TensorTable(alignment: alignment)
     for _ in 0..<tensorCount { try tensors.append(&bytes) }
     let headerByteCount = Int64(bytes.offset)
-    let dataOffset = aligned(headerByteCount, to: alignment)
+    let dataOffset = headerByteCount.aligned(to: alignment)
     let end = dataOffset.addingReportingOverflow(tensors.end)
     guard tensors.tensors.isEmpty || !end.overflow && end.partialValue <= bytes.fileByteCount
     else {
@@ -58,6 +58,7 @@ enum HeaderReader {
   }
 
   private static func readField(_ bytes: inout HeaderBytes) throws(GGUFReadError) -> GGUFField {
+    let first = bytes.offset
     let key = try bytes.name(of: "a key")
     let type = try readType(of: key, &bytes)
     let start = bytes.offset
@@ -68,7 +69,9 @@ enum HeaderReader {
     } else {
       try skip(type, of: key, &bytes)
     }
-    return GGUFField(key: key, type: type, bytes: Array(bytes.bytes[start..<bytes.offset]))
+    return GGUFField(
+      key: key, type: type, bytes: Array(bytes.bytes[start..<bytes.offset]),
+      byteRange: Int64(first)..<Int64(bytes.offset))
   }
 
   private static func readType(
@@ -109,11 +112,5 @@ enum HeaderReader {
       number & (number - 1) == 0
     else { throw .fault(.alignment(field.value)) }
     return Int64(number)
-  }
-
-  /// The next multiple.
-  static func aligned(_ offset: Int64, to alignment: Int64) -> Int64 {
-    let rest = offset % alignment
-    return rest == 0 ? offset : offset + alignment - rest
   }
 }

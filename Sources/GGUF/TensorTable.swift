@@ -33,7 +33,7 @@ struct TensorTable {
     }
     let offset = try bytes.unsigned(8, of: part)
     let byteCount = try byteCount(name, type, dimensions)
-    let expected = HeaderReader.aligned(end, to: alignment)
+    let expected = end.aligned(to: alignment)
     guard offset == UInt64(expected) else {
       throw .fault(.offset(tensor: name, expected: expected, found: offset))
     }

@@ -126,7 +126,7 @@ extension JobLedger {
   private static func orphans(
     _ folder: JobFolder, plan: MergePlan, _ recovered: Recovered
   ) throws(LedgerError) -> [AttemptID] {
-    let suffix = ".safetensors"
+    let suffix = JobFolder.ending
     return try names(folder.attempts).compactMap { name in
       guard name.hasSuffix(suffix), let attempt = AttemptID(name.dropLast(suffix.count)),
         attempt.job < plan.jobs.count, recovered.committed[attempt.job] == nil

@@ -6,7 +6,7 @@ package enum ShardState: Equatable, Sendable {
   case asPlanned
   case absent
   case size(expected: Int64, found: Int64)
-  /// The header differs from the planned one, first at this byte.
+  /// The header differs from the planned one, first at this byte; of a prelude, somewhere.
   case header(offset: Int)
 
   /// Looks at a file, opened anew.
@@ -18,12 +18,20 @@ package enum ShardState: Equatable, Sendable {
     guard byteCount == job.byteCount else {
       return .size(expected: job.byteCount, found: byteCount)
     }
-    let planned = job.header
+    guard let planned = job.header else { return try hasPrelude(file, job) }
     guard planned.count <= byteCount else { return .header(offset: Int(byteCount)) }
     let found = try file.read(count: planned.count, at: 0)
     guard let offset = planned.indices.first(where: { planned[$0] != found[$0] }) else {
       return .asPlanned
     }
     return .header(offset: offset)
+  }
+
+  /// Of a prelude the plan has the digest alone.
+  private static func hasPrelude(
+    _ file: borrowing File, _ job: MergeJob
+  ) throws(StorageError) -> ShardState {
+    let found = try file.read(count: Int(job.headerByteCount), at: 0)
+    return Digest.xxh3(found).description == job.prelude?.digest ? .asPlanned : .header(offset: 0)
   }
 }

@@ -48,6 +48,13 @@ final class InputFiles {
   /// Where a file ends, the views behind it included.
   func byteCount(of file: Int) -> Int64 { inputs[file].extent }
 
+  /// Bytes as they lie in a file.
+  func read(_ file: Int, count: Int, at offset: Int64) throws(MergingError) -> [UInt8] {
+    try MergingError.storage { () throws(StorageError) in
+      try handles[file].file.read(count: count, at: offset)
+    }
+  }
+
   /// Fills the buffer with a file's bytes from `offset`, gathered where that lies in a view.
   func read(
     _ file: Int, into buffer: UnsafeMutableRawBufferPointer, at offset: Int64

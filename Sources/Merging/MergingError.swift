@@ -19,6 +19,8 @@ package enum MergingError: Error, Equatable {
   case unfitRecipe(tensor: String, UnfitRecipe)
   /// The job's sizes are not those of its recipes.
   case unfitJob(shard: String, expectedByteCount: Int64, foundByteCount: Int64)
+  /// The bytes before the job's tensors are not those that were planned.
+  case unfitPrelude(shard: String)
   /// The environment asks for an instruction set that cannot be had.
   case instructionSet(KernelsError)
   /// Whoever watches the progress said stop; nothing is left on disk.
@@ -54,7 +56,9 @@ package enum MergingError: Error, Equatable {
   /// True where every other attempt would fail in the same way.
   package var isFinal: Bool {
     switch self {
-    case .inputChanged, .nonFinite, .notQuantizable, .lostUpdate, .unfitRecipe, .unfitJob: true
+    case .inputChanged, .nonFinite, .notQuantizable, .lostUpdate, .unfitRecipe, .unfitJob,
+      .unfitPrelude:
+      true
     case .storage, .instructionSet, .stopped: false
     }
   }
@@ -89,6 +93,9 @@ package enum MergingError: Error, Equatable {
     case .unfitJob(let shard, let expected, let found):
       "the plan of \(shard) does not fit: \(expected) bytes expected, its tensors give \(found); "
         + "plan anew with --restart"
+    case .unfitPrelude(let shard):
+      "the metadata of \(shard) is not what was planned; fetch the base again, or plan anew with "
+        + "--restart"
     case .instructionSet(let error): error.sentence
     case .stopped(let path): "stopped before \(path) was complete; run the command again to go on"
     }

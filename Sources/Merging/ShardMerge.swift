@@ -52,20 +52,24 @@ package struct ShardMerge {
     to path: String, progress: (Int64) -> Bool
   ) throws(MergingError) -> MergedShard {
     let context = try open()
-    let header = try header()
+    let front = try front(context.inputs)
     let file = try MergingError.storage { () throws(StorageError) in try File.create(path) }
     do throws(MergingError) {
       try MergingError.storage { () throws(StorageError) in
         try file.reserve(byteCount: slice.job.byteCount)
-        try file.write(header, at: 0)
+        try file.write(front, at: 0)
       }
       let output = ShardOutput(
-        file, headerByteCount: header.count, algorithm: algorithm,
+        file, headerByteCount: front.count, algorithm: algorithm,
         windowByteCount: windowByteCount)
-      output.digest(header)
+      output.digest(front)
       let run = ShardRun(context, output, path: path)
       var tensors: [TensorDigests] = []
-      for recipe in slice.job.recipes { tensors.append(try run.merge(recipe, progress)) }
+      for recipe in slice.job.recipes {
+        tensors.append(try run.merge(recipe, progress))
+        let end = recipe.offset + recipe.byteCount
+        try output.pad(from: end, to: slice.job.end(of: recipe))
+      }
       try context.inputs.compare()
       let digest = try output.finish()
       try MergingError.storage { () throws(StorageError) in
@@ -103,29 +107,43 @@ package struct ShardMerge {
       keepsLostUpdates: slice.options.lostUpdates == .keep)
   }
 
-  /// The shard's header; refuses a job whose sizes or offsets are not those of its recipes.
-  private func header() throws(MergingError) -> [UInt8] {
+  /// The shard's first bytes; refuses a job whose sizes or offsets are not those of its recipes.
+  private func front(_ inputs: InputFiles) throws(MergingError) -> [UInt8] {
     let job = slice.job
-    let header = ShardLayout.header(
-      job.recipes.map { (name: $0.name, dtype: $0.dtype, shape: $0.shape) })
-    guard header.count == job.headerByteCount else {
-      throw .unfitJob(
-        shard: job.shardName, expectedByteCount: job.headerByteCount,
-        foundByteCount: Int64(header.count))
+    func unfit(_ expected: Int64, _ found: Int64) -> MergingError {
+      .unfitJob(shard: job.shardName, expectedByteCount: expected, foundByteCount: found)
+    }
+    let front = if let header = job.header { header } else { try prelude(inputs) }
+    guard front.count == job.headerByteCount else {
+      throw unfit(job.headerByteCount, Int64(front.count))
     }
     var offset: Int64 = 0
     for recipe in job.recipes {
-      guard recipe.offset == offset else {
-        throw .unfitJob(
-          shard: job.shardName, expectedByteCount: recipe.offset, foundByteCount: offset)
-      }
-      offset += recipe.byteCount
+      guard recipe.offset == offset else { throw unfit(recipe.offset, offset) }
+      offset = job.end(of: recipe)
     }
     guard offset + job.headerByteCount == job.byteCount else {
-      throw .unfitJob(
-        shard: job.shardName, expectedByteCount: job.byteCount,
-        foundByteCount: offset + job.headerByteCount)
+      throw unfit(job.byteCount, offset + job.headerByteCount)
     }
-    return header
+    return front
+  }
+
+  /// What the plan puts before the tensors, its inputs' bytes among it.
+  private func prelude(_ inputs: InputFiles) throws(MergingError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for piece in slice.job.prelude?.pieces ?? [] {
+      switch piece {
+      case .bytes(let own): bytes += own
+      case .input(let file, let offset, let byteCount):
+        guard offset + byteCount <= inputs.byteCount(of: file) else {
+          throw .unfitPrelude(shard: slice.job.shardName)
+        }
+        bytes += try inputs.read(file, count: Int(byteCount), at: offset)
+      }
+    }
+    guard Digest.xxh3(bytes).description == slice.job.prelude?.digest else {
+      throw .unfitPrelude(shard: slice.job.shardName)
+    }
+    return bytes
   }
 }

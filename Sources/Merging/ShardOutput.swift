@@ -42,6 +42,16 @@ final class ShardOutput {
     }
   }
 
+  /// Writes and digests zeros up to an offset, as files have them that align their tensors.
+  func pad(from offset: Int64, to end: Int64) throws(MergingError) {
+    if offset == end { return }
+    let zeros = [UInt8](repeating: 0, count: Int(end - offset))
+    digest(zeros)
+    try MergingError.storage { () throws(StorageError) in
+      try file?.write(zeros, at: Int64(headerByteCount) + offset)
+    }
+  }
+
   /// Returns once the device is no further behind than one window; calls `meanwhile` after every
   /// megabyte.
   func keepPace(meanwhile: () throws(MergingError) -> Void) throws(MergingError) {

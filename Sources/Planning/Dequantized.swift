@@ -23,12 +23,17 @@ struct Dequantized {
     touched = drafts.touchedQuantized
     let quantized = base.checkpoint.quantized
     switch wanted {
-    case .auto: choice = touched.isEmpty || requantize == .same ? .auto : .all
+    case .auto where touched.isEmpty || requantize != .none: choice = .auto
+    // llama.cpp knows each tensor's type by itself.
+    case .auto: choice = base.checkpoint.gguf == nil ? .all : .touched
     case .all, .touched: choice = quantized.isEmpty ? .auto : wanted
     }
     names = choice == .auto ? [] : Set(touched.map(\.name))
     if !touched.isEmpty { try checkHiddenScales(adapters) }
-    if choice == .touched, SkipList(base.checkpoint) == nil {
+    if choice == .all, let weight = quantized.weights.first(where: { !$0.isRead }) {
+      throw .unreadForm(target: weight.name, form: weight.title)
+    }
+    if choice == .touched, base.checkpoint.gguf == nil, SkipList(base.checkpoint) == nil {
       throw .noSkipList(method: base.checkpoint.quantization ?? "this format")
     }
   }

@@ -63,6 +63,11 @@ struct DraftTable {
         } else if weight.main.name == tensor.name, let plain = base.draft(of: weight.name) {
           recipes.append(recipe(drafts[weight.name] ?? plain, output))
         }
+      } else if base.checkpoint.gguf != nil {
+        // llama.cpp wants vectors, and matrices that nobody quantises, in the types they have.
+        let isKept = drafts[tensor.name] == nil || tensor.shape.count < 2
+        recipes.append(
+          recipe(drafts[tensor.name] ?? stored(tensor), isKept ? .keep : output))
       } else if !(dequantized.isAll && base.checkpoint.quantized.spare.contains(tensor.name)) {
         recipes.append(recipe(drafts[tensor.name] ?? stored(tensor), output))
       }
@@ -84,6 +89,9 @@ struct DraftTable {
   }
 
   private mutating func begin(_ name: String, _ new: TensorDraft?) throws(PlanningError) {
+    if let weight = base.checkpoint.quantized[name], !weight.isRead {
+      throw .unreadForm(target: name, form: weight.title)
+    }
     if let draft = base.draft(of: name) {
       drafts[name] = draft
     } else if let new {

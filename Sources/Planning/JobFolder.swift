@@ -4,7 +4,7 @@
 //     plan.json                immutable, created once
 //     lock                     held (flock) by the live coordinator of this host
 //     epoch/000001.json        one per coordinator life
-//     attempt/00012-e3-a1.safetensors, 00012-e3-a1.json
+//     attempt/00012-e3-a1.shard, 00012-e3-a1.json
 //     commit/00012.json        create-if-absent: the truth about what is done
 //     journal/000001.jsonl     history for people; deleting it loses nothing
 //     publish/                 the output as it grows; renamed to OUTPUT at the end
@@ -31,7 +31,9 @@ package struct JobFolder: Hashable, Sendable {
     journals + "/" + Self.padded(number, 6) + ".jsonl"
   }
   /// The shard an attempt writes: its own, no other attempt's.
-  package func shard(_ attempt: AttemptID) -> String { attempts + "/\(attempt).safetensors" }
+  package func shard(_ attempt: AttemptID) -> String { attempts + "/\(attempt)" + Self.ending }
+  /// What the names of attempts' shards end in, whatever format they are in.
+  package static let ending = ".shard"
   /// The record a worker leaves beside its finished shard.
   package func record(_ attempt: AttemptID) -> String { attempts + "/\(attempt).json" }
   package func commit(_ job: Int) -> String {

@@ -1,6 +1,7 @@
 // The whole merge on paper: pure data, the same for the same inputs and options, with nothing of
 // time, worker counts or hosts in it.
 
+import GGUF
 import Safetensors
 package import Storage
 
@@ -79,7 +80,17 @@ package struct MergeOptions: Equatable, Sendable {
   }
   package enum NonFinite: String, Sendable, CaseIterable { case refuse, keep }
   package enum Dequantize: String, Sendable, CaseIterable { case auto, all, touched }
-  package enum Requantize: String, Sendable, CaseIterable { case none, same }
+  package enum Requantize: String, Sendable, CaseIterable {
+    case none, same
+    case q8 = "q8_0"
+    case q5WithLeast = "q5_1"
+    case q5 = "q5_0"
+    case q4WithLeast = "q4_1"
+    case q4 = "q4_0"
+
+    /// The type of blocks that is named; nil where none is.
+    var blockType: GGMLType? { GGMLType(named: rawValue.uppercased()) }
+  }
   package enum LostUpdates: String, Sendable, CaseIterable { case refuse, keep }
 
   package var layout: Layout = .layers
@@ -92,7 +103,8 @@ package struct MergeOptions: Equatable, Sendable {
   /// Which quantised weights of the base become plain. `auto` is all where an update touches one,
   /// none otherwise; a plan holds what came of it.
   package var dequantize: Dequantize = .auto
-  /// Whether quantised weights that an update touches go back into the base's own form.
+  /// Whether quantised weights that an update touches go back into the base's own form, or into
+  /// blocks of ggml's.
   package var requantize: Requantize = .none
   /// What is done where next to nothing of an update is left on the form's grid.
   package var lostUpdates: LostUpdates = .refuse

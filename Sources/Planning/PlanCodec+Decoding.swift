@@ -72,6 +72,7 @@ extension PlanCodec {
       case "shard": line.job.shardName = try reader.text()
       case "headerByteCount": line.job.headerByteCount = try reader.size(key)
       case "byteCount": line.job.byteCount = try reader.size(key)
+      case "prelude": line.job.prelude = try readPrelude(&reader)
       case "options": line.options = try readOptions(&reader)
       case "inputs":
         line.inputs = try reader.list { r throws(PlanError) in try readInput(&r) }
@@ -85,10 +86,8 @@ extension PlanCodec {
       throw .invalid(member: "shard", found: "\"\(line.job.shardName)\"")
     }
     let fileCount = line.inputs.count
-    for recipe in line.job.recipes {
-      for file in recipe.files where file >= fileCount {
-        throw .invalid(member: "recipes", found: "reading input \(file) of \(fileCount)")
-      }
+    for file in line.job.files where file >= fileCount {
+      throw .invalid(member: "recipes", found: "reading input \(file) of \(fileCount)")
     }
     return line
   }
@@ -102,6 +101,7 @@ extension PlanCodec {
       places.append(place)
     }
     for index in line.job.recipes.indices { line.job.recipes[index].renumber(places) }
+    line.job.prelude?.renumber { places[$0] }
     return line.job
   }
 
@@ -109,10 +109,10 @@ extension PlanCodec {
   private static func check(_ plan: MergePlan) throws(PlanError) {
     for (index, job) in plan.jobs.enumerated() {
       guard job.id == index else { throw .invalid(member: "job", found: "\(job.id)") }
+      for file in job.files where file >= plan.inputs.count {
+        throw .invalid(member: "index", found: "\(file)")
+      }
       for recipe in job.recipes {
-        for file in recipe.files where file >= plan.inputs.count {
-          throw .invalid(member: "index", found: "\(file)")
-        }
         for update in recipe.updates where update.adapter >= plan.adapters.count {
           throw .invalid(member: "adapter", found: "\(update.adapter)")
         }

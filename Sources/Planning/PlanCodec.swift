@@ -25,6 +25,8 @@
 // "operands":{"codes":[file,offset,dtype,elements,extents…],…},"numbers":{…},"transposed":false}`
 // behind its source; one that is quantised again has `"encoding":{"form":"float8","part":"codes",
 // "shape":[8,4],"dtype":"BF16","scaleDtype":"F32","numbers":{…}}` behind that.
+// A file that is no safetensors has `"prelude":{"digest":"xxh3:…","alignment":32,"pieces":["474755…",
+// [0,24,4096],…]}` behind its byteCount: bytes in hexadecimal, or [file, offset, byteCount].
 // `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
 // row stride, column stride]; a role is an adapter's index or -1 for the base. Doubles are the
 // shortest text that reads back to the same bits.
@@ -109,7 +111,7 @@ package enum PlanCodec {
     // where the job reads little.
     var local: [Int: Int] = [:]
     var used: [Int] = []
-    for file in job.recipes.lazy.flatMap(\.files) where local[file] == nil {
+    for file in job.files where local[file] == nil {
       local[file] = used.count
       used.append(file)
     }
@@ -120,6 +122,10 @@ package enum PlanCodec {
       writer.member("shard", job.shardName)
       writer.member("headerByteCount", job.headerByteCount)
       writer.member("byteCount", job.byteCount)
+      if var prelude = job.prelude {
+        prelude.renumber { local[$0]! }
+        write(prelude, to: &writer)
+      }
       writer.key("options")
       write(plan.options, to: &writer)
       writer.key("inputs")

@@ -47,9 +47,10 @@ package enum Planner {
       drafts, base, options.dequantize, adapters.map(\.adapter), options.requantize)
     var options = options
     options.dequantize = dequantized.choice
+    if checkpoint.gguf != nil, options.maxShardByteCount == nil { options.layout = .source }
     let recipes = drafts.recipes(options.dtype, dequantized, requantized)
     checkConsumption(adapters.map(\.adapter), inputs, recipes, setAside)
-    let jobs = try self.jobs(recipes, checkpoint, options)
+    let jobs = try JobPlanner(checkpoint, options).jobs(recipes)
     let config = ConfigPlanner(base, adapters.map(\.adapter.config), replication)
     return MergePlan(
       basePath: checkpoint.path, options: options, inputs: inputs,
@@ -59,8 +60,9 @@ package enum Planner {
           configDigest: Digest.xxh3(entry.adapter.folder.configBytes).description)
       },
       jobs: jobs,
-      hasIndex: jobs.count > 1
-        || jobs[0].shardName != OutputNames.stem(of: checkpoint.shardNames) + ".safetensors",
+      hasIndex: checkpoint.gguf == nil
+        && (jobs.count > 1
+          || jobs[0].shardName != OutputNames.stem(of: checkpoint.shardNames) + ".safetensors"),
       configChanges: config.changes(
         drafts, isUntied: isUntied || dequantized.unties(tie), tie: tie, options.dtype)
         + dequantized.configChanges(options.dtype),
@@ -77,77 +79,6 @@ package enum Planner {
       + adapters.enumerated().flatMap { index, adapter in
         zip(adapter.folder.fileNames, adapter.files).map { input(.adapter(index), $0, $1) }
       }
-  }
-
-  // MARK: Shards
-
-  private static func jobs(
-    _ recipes: [TensorRecipe], _ checkpoint: Checkpoint, _ options: MergeOptions
-  ) throws(PlanningError) -> [MergeJob] {
-    let groups: [(name: String?, members: [Int])]
-    switch options.layout {
-    case .layers:
-      let total = recipes.reduce(Int64(0)) { $0 + $1.byteCount }
-      let limit = options.maxShardByteCount ?? Partition.automaticLimit(total)
-      guard limit > 0 else { throw .shardLimit(bytes: limit) }
-      groups = Partition.byLayers(recipes, maxShardByteCount: limit).map { (nil, $0) }
-    case .source:
-      var members = Array(repeating: [Int](), count: checkpoint.shards.count)
-      for (index, recipe) in recipes.enumerated() {
-        // A tensor the base lacks goes into its last shard.
-        let stored =
-          checkpoint.tensor(recipe.name) ?? checkpoint.quantized[recipe.name]?.main
-        members[stored?.shard ?? checkpoint.shards.count - 1].append(index)
-      }
-      // A shard of nothing but scales has nothing left once they are used.
-      let names = OutputNames.of(checkpoint.shardNames)
-      groups = zip(names, members).enumerated().compactMap { shard, group in
-        group.1.isEmpty && !checkpoint.shards[shard].tensors.isEmpty
-          ? nil : (Optional(group.0), group.1)
-      }
-    }
-    let count = groups.count
-    let name = OutputNames.stem(of: checkpoint.shardNames)
-    return groups.enumerated().map { id, group in
-      let own = laidOut(group.members.map { recipes[$0] })
-      let header = ShardLayout.header(own.map { ($0.name, $0.dtype, $0.shape) })
-      let dataByteCount = own.reduce(Int64(0)) { $0 + $1.byteCount }
-      return MergeJob(
-        id: id, shardName: group.name ?? shardName(id, of: count, name), recipes: own,
-        headerByteCount: Int64(header.count), byteCount: Int64(header.count) + dataByteCount)
-    }
-  }
-
-  private static func shardName(_ id: Int, of count: Int, _ name: String) -> String {
-    if count == 1 { return name + ".safetensors" }
-    func padded(_ number: Int) -> String {
-      let digits = String(number)
-      return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
-    }
-    return "\(name)-\(padded(id + 1))-of-\(padded(count)).safetensors"
-  }
-
-  /// Gives every recipe its place. The base's order is kept unless it would leave a tensor off the
-  /// boundary of its own elements, which readers that map files refuse; then wide types come first.
-  private static func laidOut(_ recipes: [TensorRecipe]) -> [TensorRecipe] {
-    func placed(_ recipes: [TensorRecipe]) -> (recipes: [TensorRecipe], isAligned: Bool) {
-      var offset: Int64 = 0
-      var isAligned = true
-      let result = recipes.map { recipe in
-        var copy = recipe
-        copy.offset = offset
-        isAligned = isAligned && offset % Int64(recipe.dtype.byteCount) == 0
-        offset += recipe.byteCount
-        return copy
-      }
-      return (result, isAligned)
-    }
-    let inOrder = placed(recipes)
-    if inOrder.isAligned { return inOrder.recipes }
-    let sorted = recipes.enumerated().sorted { a, b in
-      (-a.element.dtype.bitCount, a.offset) < (-b.element.dtype.bitCount, b.offset)
-    }
-    return placed(sorted.map(\.element)).recipes
   }
 
   // MARK: Promise

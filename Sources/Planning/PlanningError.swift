@@ -41,12 +41,16 @@ package enum PlanningError: Error, Equatable {
   case hiddenScales(adapter: String, method: String, base: String, trainedOn: String)
   /// A rule reads a whole weight that is stored quantised.
   case readsQuantized(adapter: String, target: String)
+  /// A weight in a form that can be copied alone, and would have to be read.
+  case unreadForm(target: String, form: String)
   /// `--dequantize touched` where loaders of the format take all modules for quantised.
   case noSkipList(method: String)
   /// `--requantize same` for a weight that has no way back into its form.
-  case notRequantized(target: String, form: String, reason: String)
-  /// `--requantize same` for a base that is plain.
-  case notQuantized(path: String)
+  case notRequantized(target: String, form: String, reason: String, advice: String)
+  /// `--requantize` for a base that is plain.
+  case notQuantized(path: String, MergeOptions.Requantize)
+  /// `--requantize` to ggml's blocks for a base in another container.
+  case noBlocks(path: String, MergeOptions.Requantize)
   /// A second adapter replaces what an earlier one wrote, or two write the same rows.
   case conflict(target: String, first: String, second: String, what: String)
   case doraNotAlone(target: String, adapter: String)
@@ -134,14 +138,21 @@ package enum PlanningError: Error, Equatable {
     case .readsQuantized(let adapter, let target):
       "\(adapter) brings an update that reads the whole of \"\(target)\", which is quantised in "
         + "the base; dequantise the base first"
+    case .unreadForm(let target, let form):
+      "\"\(target)\" is stored as \(form), which is copied but not read; "
+        + "use a base of another type"
     case .noSkipList(let method):
       "loaders of \(method) have no list of modules that are not quantised, so --dequantize "
         + "touched would not load; use --dequantize all"
-    case .notRequantized(let target, let form, let reason):
+    case .notRequantized(let target, let form, let reason, let advice):
       "\"\(target)\" is stored as \(form) and cannot be quantised again: \(reason); "
-        + "use --dequantize all"
-    case .notQuantized(let path):
-      "\(path) is not quantised, so --requantize same has nothing to go back to; leave it away"
+        + advice
+    case .notQuantized(let path, let wanted):
+      "\(path) is not quantised, so --requantize \(wanted.rawValue) has nothing to go back to; "
+        + "leave it away"
+    case .noBlocks(let path, let wanted):
+      "\(path) is not in llama.cpp's container, which alone has the blocks of --requantize "
+        + "\(wanted.rawValue); use --requantize same or leave it away"
     case .conflict(let target, let first, let second, let what):
       "\(first) and \(second) both bring \(what) for \"\(target)\"; merge them one after the "
         + "other, or leave one out"

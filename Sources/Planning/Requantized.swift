@@ -3,6 +3,7 @@
 // merged values and keeps codes or scales; what else is stored beside them (shapes, states, scales
 // of activations) and the config stay byte for byte.
 import Checkpoints
+import GGUF
 import OrderedJSON
 import Safetensors
 
@@ -16,11 +17,18 @@ struct Requantized {
     _ table: DraftTable, _ base: BaseModel, _ wanted: MergeOptions.Requantize
   ) throws(PlanningError) {
     self.base = base
-    guard wanted == .same else { return }
-    if base.checkpoint.quantized.isEmpty { throw .notQuantized(path: base.checkpoint.path) }
+    if wanted == .none { return }
+    if base.checkpoint.quantized.isEmpty { throw .notQuantized(path: base.checkpoint.path, wanted) }
+    if wanted.blockType != nil, base.checkpoint.gguf == nil {
+      throw .noBlocks(path: base.checkpoint.path, wanted)
+    }
     for weight in table.touchedQuantized {
       guard let draft = table[weight.name] else { continue }
-      try add(weight, draft)
+      if base.checkpoint.gguf == nil {
+        try add(weight, draft)
+      } else {
+        try addBlocks(wanted.blockType, weight, draft)
+      }
     }
   }
 
@@ -31,7 +39,8 @@ struct Requantized {
     _ weight: QuantizedWeight, _ draft: TensorDraft
   ) throws(PlanningError) {
     func refuse(_ reason: String) -> PlanningError {
-      .notRequantized(target: weight.name, form: weight.title, reason: reason)
+      .notRequantized(
+        target: weight.name, form: weight.title, reason: reason, advice: "use --dequantize all")
     }
     var draft = draft
     guard draft.decoding != nil, draft.shape == weight.shape else {
@@ -57,6 +66,31 @@ struct Requantized {
     drafts[weight.name] = draft
   }
 
+  /// Blocks hold codes and scales, so that there is one recipe, which has the weight's name.
+  private mutating func addBlocks(
+    _ wanted: GGMLType?, _ weight: QuantizedWeight, _ draft: TensorDraft
+  ) throws(PlanningError) {
+    func refuse(_ reason: String, _ advice: String) -> PlanningError {
+      .notRequantized(target: weight.name, form: weight.title, reason: reason, advice: advice)
+    }
+    let own = weight.numbers["type"].flatMap { GGMLType(id: UInt32($0)) }
+    guard let type = wanted ?? own, Self.blocks.contains(type.name) else {
+      throw refuse(
+        "this tool has no quantiser of this form",
+        "name one that it has, such as --requantize q8_0, or leave the option away")
+    }
+    guard draft.decoding != nil, draft.shape == weight.shape else {
+      throw refuse("an adapter brings another tensor in its place", "leave the option away")
+    }
+    encodings[weight.name] = Encoding(
+      form: Encoding.blocks, part: .codes, shape: draft.shape, dtype: weight.dtype,
+      scaleDType: .f16, numbers: [("type", Double(type.id))])
+    drafts[weight.name] = draft
+  }
+
+  /// Types whose quantiser is a fixed rule (`ggml-quants.c`, quantize_row_…_ref).
+  private static let blocks: Set = ["Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"]
+
   /// More rows than this are not held in memory at once.
   private static let rowsMax = 1024
 
@@ -67,8 +101,12 @@ struct Requantized {
       let operand = weight.operands.first(where: { $0.tensor.name == tensor.name })
     else { return nil }
     encoding.part = operand.role == "codes" ? .codes : .scales
+    var shape = tensor.shape
+    if let type = encoding.blockType {
+      shape[shape.count - 1] = type.byteCount(columns: draft.columns)
+    }
     return TensorRecipe(
-      name: tensor.name, dtype: tensor.dtype, shape: tensor.shape,
+      name: tensor.name, dtype: tensor.dtype, shape: shape,
       columns: max(1, draft.columns), offset: 0, source: draft.source, decoding: draft.decoding,
       encoding: encoding, updates: draft.updates)
   }

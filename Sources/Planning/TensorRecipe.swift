@@ -176,19 +176,28 @@ package struct MergeJob: Equatable, Sendable {
   package var id: Int
   /// The shard's final name.
   package var shardName: String
-  /// In file order, their bytes without a hole.
+  /// In file order, their bytes without a hole but for those that a prelude asks for.
   package var recipes: [TensorRecipe]
   /// Exact size of the finished file, its header (8 bytes of length included) and data.
   package var headerByteCount: Int64
   package var byteCount: Int64
+  /// What stands in the header's place; nil for a safetensors file.
+  package var prelude: Prelude?
 
   package init(
-    id: Int, shardName: String, recipes: [TensorRecipe], headerByteCount: Int64, byteCount: Int64
+    id: Int, shardName: String, recipes: [TensorRecipe], headerByteCount: Int64, byteCount: Int64,
+    prelude: Prelude? = nil
   ) {
     self.id = id
     self.shardName = shardName
     self.recipes = recipes
     self.headerByteCount = headerByteCount
     self.byteCount = byteCount
+    self.prelude = prelude
+  }
+
+  /// Input files that it reads, each as often as it does.
+  var files: some Sequence<Int> {
+    [recipes.flatMap(\.files), prelude?.files ?? []].lazy.joined()
   }
 }

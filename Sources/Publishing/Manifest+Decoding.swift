@@ -117,12 +117,17 @@ extension Manifest {
       case "name": shard.name = try readName(&reader)
       case "byteCount": shard.byteCount = try reader.size(key)
       case "digest": shard.digest = try reader.digest(key)
+      case "prelude": shard.prelude = try readPrelude(&reader)
       case "tensors":
         shard.tensors = try reader.list { r throws(PlanError) in try readTensor(&r) }
       default: throw .unknown(member: key)
       }
     }
     try missing.check()
+    // What `ranges` adds up stays far below what Int64 holds.
+    guard shard.byteCount < .max >> 1 else {
+      throw .invalid(member: "byteCount", found: "\(shard.byteCount)")
+    }
     var total: Int64 = 0
     for tensor in shard.tensors {
       let (sum, overflow) = total.addingReportingOverflow(tensor.byteCount)
@@ -131,7 +136,32 @@ extension Manifest {
       }
       total = sum
     }
+    guard (shard.ranges.last?.upperBound ?? 0) <= shard.byteCount else {
+      throw .invalid(member: "prelude", found: "tensors that end behind the file")
+    }
     return shard
+  }
+
+  private static func readPrelude(
+    _ reader: inout JSONReader
+  ) throws(PlanError) -> Manifest.Prelude {
+    var prelude = Manifest.Prelude(byteCount: 0, digest: "", alignment: 1)
+    var missing = RequiredMembers(["byteCount", "digest", "alignment"])
+    try reader.object { key, reader throws(PlanError) in
+      missing.saw(key)
+      switch key {
+      case "byteCount":
+        prelude.byteCount = try reader.size(key)
+        guard prelude.byteCount < .max >> 1 else {
+          throw .invalid(member: key, found: "\(prelude.byteCount)")
+        }
+      case "digest": prelude.digest = try reader.digest(key)
+      case "alignment": prelude.alignment = try reader.alignment(key)
+      default: throw .unknown(member: key)
+      }
+    }
+    try missing.check()
+    return prelude
   }
 
   private static func readTensor(_ reader: inout JSONReader) throws(PlanError) -> Tensor {

@@ -47,6 +47,12 @@ extension Manifest {
     for (index, shard) in shards.enumerated() {
       text.add(index == 0 ? "\n{\"name\":" : ",\n{\"name\":") { $0.string(shard.name) }
       text.add(",\"byteCount\":\(shard.byteCount),\"digest\":") { $0.string(shard.digest) }
+      if let prelude = shard.prelude {
+        text.add(",\"prelude\":{\"byteCount\":\(prelude.byteCount),\"digest\":") {
+          $0.string(prelude.digest)
+        }
+        text.add(",\"alignment\":\(prelude.alignment)}")
+      }
       text.list(",\"tensors\":", shard.tensors, Self.write)
       text.add("}")
     }

@@ -40,8 +40,18 @@ package struct Manifest: Equatable, Sendable {
     package var byteCount: Int64
     /// In the algorithm of `options.digest`.
     package var digest: String
-    /// In file order, their bytes without a hole.
+    /// In file order, their bytes without a hole but for those that a prelude asks for.
     package var tensors: [Tensor]
+    /// What stands in the header's place; nil for a safetensors file.
+    package var prelude: Prelude?
+  }
+
+  /// First bytes that do not follow from a shard's tensors.
+  package struct Prelude: Equatable, Sendable {
+    package var byteCount: Int64
+    package var digest: String
+    /// Every tensor begins at a multiple of it, counted from the prelude's end.
+    package var alignment: Int64
   }
 
   package struct Tensor: Equatable, Sendable {
@@ -104,6 +114,10 @@ package struct Manifest: Equatable, Sendable {
             requantized: recipe.encoding?.part, valueShape: recipe.encoding?.shape,
             updates: recipe.stories(plan.inputs).map { Origin(adapter: $0.adapter, text: $0.text) },
             statistics: digests.update)
+        },
+        prelude: job.prelude.map {
+          Prelude(
+            byteCount: job.headerByteCount, digest: $0.digest, alignment: $0.alignment)
         })
     }
   }
@@ -163,8 +177,42 @@ package struct Manifest: Equatable, Sendable {
 }
 
 extension Manifest.Shard {
-  /// The file's first bytes.
-  var header: [UInt8] {
-    ShardLayout.header(tensors.map { (name: $0.name, dtype: $0.dtype, shape: $0.shape) })
+  /// The file's first bytes; nil where a prelude stands there.
+  var header: [UInt8]? {
+    if prelude != nil { return nil }
+    return ShardLayout.header(tensors.map { (name: $0.name, dtype: $0.dtype, shape: $0.shape) })
+  }
+
+  /// Bytes before the first tensor.
+  package var headerByteCount: Int64 {
+    prelude?.byteCount ?? byteCount - tensors.reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// Where the file ends: behind its last tensor and what zeros its prelude asks for.
+  var end: Int64 {
+    let start = headerByteCount
+    let data = (ranges.last?.upperBound ?? start) - start
+    return start + data.aligned(to: prelude?.alignment ?? 1)
+  }
+
+  /// The first byte in which a file's beginning differs from what it must be; nil for none. Of a
+  /// prelude the digest alone is known.
+  func firstDifference(from found: [UInt8]) -> Int? {
+    guard let header else {
+      return Digest.xxh3(found).description == prelude?.digest ? nil : 0
+    }
+    if found == header { return nil }
+    return zip(found, header).enumerated().first { $1.0 != $1.1 }?.offset
+      ?? min(found.count, header.count)
+  }
+
+  /// Where each tensor's bytes lie in the file, in order.
+  package var ranges: [Range<Int64>] {
+    let (start, alignment) = (headerByteCount, prelude?.alignment ?? 1)
+    var offset: Int64 = 0
+    return tensors.map { tensor in
+      defer { offset = (offset + tensor.byteCount).aligned(to: alignment) }
+      return start + offset..<start + offset + tensor.byteCount
+    }
   }
 }

@@ -127,43 +127,47 @@ package enum OutputVerifier {
     _ count: (Int) -> Void
   ) throws(PublishingError) {
     let path = Path.join(output, shard.name)
-    let header = shard.header
     let file = try PublishingError.wrapping { () throws(StorageError) in try File.open(path) }
     let head = try PublishingError.wrapping { () throws(StorageError) in
-      try file.read(count: Int(min(Int64(header.count), shard.byteCount)), at: 0)
+      try file.read(count: Int(min(shard.headerByteCount, shard.byteCount)), at: 0)
     }
-    if head != header {
-      let offset = head.indices.first { head[$0] != header[$0] } ?? head.count
+    if let offset = shard.firstDifference(from: head) {
       throw .shardHeader(path: path, offset: offset)
     }
-    var whole = Digester(Digest(shard.digest)?.algorithm ?? .xxh3)
-    unsafe whole.update(header.span.bytes)
-    count(header.count)
-    var offset = Int64(header.count)
-    for tensor in shard.tensors {
-      var digester = Digester(.xxh3)
-      let end = offset + tensor.byteCount
+    var whole: Digester? = Digester(Digest(shard.digest)?.algorithm ?? .xxh3)
+    unsafe whole?.update(head.span.bytes)
+    count(head.count)
+    var offset = Int64(head.count)
+    /// Reads up to an offset, for the whole's digest and perhaps a tensor's.
+    func read(to end: Int64, _ digester: inout Digester?) throws(PublishingError) {
       guard end <= shard.byteCount else {
         throw .shardSize(path: path, expected: end, found: shard.byteCount)
       }
       try PublishingError.wrapping { () throws(StorageError) in
         try reader.read(file, offset..<end) { block in
-          digester.update(block)
-          whole.update(block)
+          digester?.update(block)
+          whole?.update(block)
           count(block.byteCount)
         }
       }
-      let found = digester.finish().description
+      offset = end
+    }
+    var none: Digester?
+    for (tensor, range) in zip(shard.tensors, shard.ranges) {
+      try read(to: range.lowerBound, &none)
+      var digester: Digester? = Digester(.xxh3)
+      try read(to: range.upperBound, &digester)
+      let found = digester.take()!.finish().description
       guard found == tensor.digest else {
         throw .tensorDigest(
           path: path, tensor: tensor.name, expected: tensor.digest, found: found)
       }
-      offset = end
     }
+    try read(to: shard.end, &none)
     guard offset == shard.byteCount else {
       throw .shardSize(path: path, expected: offset, found: shard.byteCount)
     }
-    let found = whole.finish().description
+    let found = whole.take()!.finish().description
     guard found == shard.digest else {
       throw .shardDigest(path: path, expected: shard.digest, found: found)
     }

@@ -1,7 +1,7 @@
 // From committed shards to an output that appears at once. Every step looks at what is there first,
 // so that all of it may be repeated after a crash at any point:
 //
-//   place    attempt/ID.safetensors → publish/NAME, one by one, as jobs are committed
+//   place    attempt/ID.shard → publish/NAME, one by one, as jobs are committed
 //   finish   publish/: side files, config.json, shardweld.json, index last; all flushed
 //            finish.json in the job's folder: publish/ is whole
 //            publish/ → OUTPUT, or the two swap names and the old output is removed

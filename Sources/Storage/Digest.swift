@@ -28,14 +28,8 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
     guard parts.count == 2, let algorithm = DigestAlgorithm(rawValue: String(parts[0])) else {
       return nil
     }
-    let digits = Array(parts[1].utf8)
-    guard digits.count == algorithm.byteCount * 2 else { return nil }
-    var bytes: [UInt8] = []
-    for i in stride(from: 0, to: digits.count, by: 2) {
-      guard let high = Self.value(digits[i]), let low = Self.value(digits[i + 1]) else {
-        return nil
-      }
-      bytes.append(high << 4 | low)
+    guard let bytes = Hexadecimal.bytes(parts[1]), bytes.count == algorithm.byteCount else {
+      return nil
     }
     self.init(algorithm: algorithm, bytes: bytes)
   }
@@ -43,23 +37,7 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
   package var description: String { "\(algorithm.rawValue):\(hex)" }
 
   /// The digest as lower-case hexadecimal digits alone.
-  package var hex: String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for byte in bytes {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
-  }
-
-  private static func value(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-    default: nil
-    }
-  }
+  package var hex: String { Hexadecimal.text(bytes) }
 
   /// The XXH3-128 digest of some bytes.
   package static func xxh3(_ bytes: [UInt8]) -> Digest {

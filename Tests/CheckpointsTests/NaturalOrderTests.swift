@@ -28,7 +28,7 @@ struct NaturalOrderTests {
 
   @Test(arguments: [
     "model.safetensors", "model-of-4.safetensors", "model-1-of-.safetensors",
-    "model1-of-4.safetensors", "model-1-of-4.gguf", "model-1of-4.safetensors",
+    "model1-of-4.safetensors", "model-1-of-4.onnx", "model-1of-4.safetensors",
     "model-1-of-99999999999999999999.safetensors", "1-of-2.safetensors",
   ]) func `a name that does not count itself is told apart`(name: String) {
     #expect(NumberedName(name) == nil)

@@ -165,16 +165,16 @@ struct RefusalTests {
   }
 
   @Test func `a file in another format given by itself is refused`() throws {
-    try scratch.write("model.gguf", "GGUF")
+    try scratch.write("model.ggml", "ggjt")
     #expect(
-      try refusal(scratch("model.gguf"))
-        == "BASE/model.gguf is not read: weights for llama.cpp, mostly quantised; "
-        + "give the Hugging Face checkpoint it was made from")
+      try refusal(scratch("model.ggml"))
+        == "BASE/model.ggml is not read: one of llama.cpp's containers before GGUF; "
+        + "convert the model anew with its convert_hf_to_gguf.py")
     try scratch.write("model.dat", "x")
     #expect(
       try refusal(scratch("model.dat"))
         == "BASE/model.dat is neither a .safetensors file nor one that torch saved (.bin, .pth, "
-        + ".pt); convert it first")
+        + ".pt), nor llama.cpp's (.gguf); convert it first")
     try scratch.write("consolidated.00.pth", "x")
     #expect(
       try refusal(scratch("consolidated.00.pth")).hasPrefix(
@@ -233,8 +233,9 @@ struct RefusalTests {
         + "transformers 4 and save it anew"
     ),
     (
-      ["model.Q4_K_M.gguf"],
-      "weights for llama.cpp, mostly quantised; give the Hugging Face checkpoint it was made from"
+      ["model.Q4_K_M.ggml"],
+      "one of llama.cpp's containers before GGUF; convert the model anew with its "
+        + "convert_hf_to_gguf.py"
     ),
     (["model.onnx"], "a graph of ONNX; give the checkpoint it was exported from"),
     (

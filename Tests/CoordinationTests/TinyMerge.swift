@@ -91,7 +91,7 @@ struct TinyMerge {
     var job = MergeJob(
       id: index, shardName: "model-0000\(index + 1)-of-0000\(count).safetensors",
       recipes: [recipe], headerByteCount: 0, byteCount: 0)
-    job.headerByteCount = Int64(job.header.count)
+    job.headerByteCount = Int64(job.header?.count ?? 0)
     job.byteCount = job.headerByteCount + recipe.byteCount
     return job
   }

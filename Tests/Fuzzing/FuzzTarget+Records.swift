@@ -197,7 +197,7 @@ extension MergeJob {
       recipes[index].offset = offset
       offset += recipes[index].byteCount
     }
-    headerByteCount = Int64(header.count)
+    headerByteCount = Int64(header?.count ?? 0)
     byteCount = headerByteCount + offset
   }
 }

@@ -4,12 +4,6 @@ import Storage
 import TestSupport
 import Testing
 
-enum GGUFFixture {
-  static let folder =
-    #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
-    .joined(separator: "/") + "/Fixtures/gguf"
-}
-
 struct GGUFFileTests {
   let scratch = Scratch()
 

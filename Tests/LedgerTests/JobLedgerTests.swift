@@ -182,9 +182,9 @@ struct JobLedgerTests {
       for job in 0...1 { try merge.writeAttempt(job) }
       _ = try ledger.commit(merge.commitRecord(1))
     }
-    try WholeFile.write([1], to: merge.folder.attempts + "/00001-e1-a2.safetensors")
+    try WholeFile.write([1], to: merge.folder.attempts + "/00001-e1-a2.shard")
     _ = try merge.open()
-    #expect(try Folder.list(merge.folder.attempts) == ["00001-e1-a1.safetensors"])
+    #expect(try Folder.list(merge.folder.attempts) == ["00001-e1-a1.shard"])
   }
 
   @Test func `what a crash left half written is removed`() throws {

@@ -28,7 +28,7 @@ struct TakeoverTests {
     #expect(second.orphans == [merge.attempt(1)])
     #expect(
       try Folder.list(merge.folder.attempts) == [
-        "00000-e1-a1.safetensors", "00001-e1-a1.json", "00001-e1-a1.safetensors",
+        "00000-e1-a1.shard", "00001-e1-a1.json", "00001-e1-a1.shard",
       ])
     // The first one decides nothing any more.
     let sentence =
@@ -149,15 +149,15 @@ struct TakeoverTests {
     let later = AttemptID(job: 0, epoch: 1, attempt: 2)
     try WholeFile.write([1], to: merge.folder.shard(later))
     try WholeFile.write([1], to: merge.folder.shard(AttemptID(job: 9, epoch: 1, attempt: 1)))
-    try WholeFile.write([1], to: merge.folder.attempts + "/notes.safetensors")
+    try WholeFile.write([1], to: merge.folder.attempts + "/notes.shard")
     let ledger = try JobLedger.open(
       merge.folder, plan: merge.plan, encoded: merge.encoded, keepsAttempts: true,
       watchMilliseconds: 300)
     #expect(ledger.orphans == [merge.attempt(0), later])
     #expect(
       try Folder.list(merge.folder.attempts) == [
-        "00000-e1-a1.json", "00000-e1-a1.safetensors", "00000-e1-a2.safetensors",
-        "00001-e1-a1.safetensors",
+        "00000-e1-a1.json", "00000-e1-a1.shard", "00000-e1-a2.shard",
+        "00001-e1-a1.shard",
       ])
   }
 

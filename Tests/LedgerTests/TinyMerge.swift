@@ -38,7 +38,7 @@ struct TinyMerge {
       + #""warnings":[],"jobs":[\#(job(0)),\#(job(1))]}"#
     var plan = try PlanCodec.decode(Array(text.utf8))
     for index in plan.jobs.indices {
-      plan.jobs[index].headerByteCount = Int64(plan.jobs[index].header.count)
+      plan.jobs[index].headerByteCount = Int64(plan.jobs[index].header?.count ?? 0)
       plan.jobs[index].byteCount = plan.jobs[index].headerByteCount + 16
     }
     return plan
@@ -48,7 +48,9 @@ struct TinyMerge {
     try JobLedger.open(folder, plan: plan, encoded: encoded, watchMilliseconds: 300)
   }
 
-  func shard(_ job: Int) -> [UInt8] { plan.jobs[job].header + Array(repeating: 7, count: 16) }
+  func shard(_ job: Int) -> [UInt8] {
+    (plan.jobs[job].header ?? []) + Array(repeating: 7, count: 16)
+  }
 
   func attempt(_ job: Int, epoch: UInt64 = 1) -> AttemptID {
     AttemptID(job: job, epoch: epoch, attempt: 1)

@@ -89,7 +89,7 @@ struct RefusalCheckpointTests {
     try bench.expectRefusal(base: scratch("empty"), naming: [scratch("empty"), "no weights"])
   }
 
-  @Test(arguments: ["model.onnx", "model.gguf", "consolidated.00.pth", "tf_model.h5"])
+  @Test(arguments: ["model.onnx", "model.ggml", "consolidated.00.pth", "tf_model.h5"])
   func `a base in another format alone is refused`(_ name: String) throws {
     try scratch.write("other/" + name, "weights")
     try scratch.write("other/config.json", "{}")

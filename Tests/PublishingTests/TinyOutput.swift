@@ -68,7 +68,7 @@ struct TinyOutput {
     }
     var job = MergeJob(
       id: id, shardName: name, recipes: recipes, headerByteCount: 0, byteCount: 0)
-    job.headerByteCount = Int64(job.header.count)
+    job.headerByteCount = Int64(job.header?.count ?? 0)
     job.byteCount = job.headerByteCount + Int64(24 * recipes.count)
     return job
   }
@@ -78,7 +78,7 @@ struct TinyOutput {
   }
 
   func shard(_ job: Int) -> [UInt8] {
-    plan.jobs[job].header + plan.jobs[job].recipes.flatMap { Self.tensor($0.name) }
+    (plan.jobs[job].header ?? []) + plan.jobs[job].recipes.flatMap { Self.tensor($0.name) }
   }
 
   func attempt(_ job: Int) -> AttemptID { AttemptID(job: job, epoch: 1, attempt: 1) }

@@ -46,7 +46,7 @@ package struct SmallMerge: Sendable {
       jobs: (0..<jobCount).map { Self.job($0, of: jobCount) }, hasIndex: jobCount > 1,
       configChanges: [ConfigChange(path: ["merged"], value: "true")], setAside: [], warnings: [])
     encoded = PlanCodec.encode(plan)
-    shards = plan.jobs.map { job in job.recipes.reduce(job.header) { $0 + Self.tensor($1) } }
+    shards = plan.jobs.map { job in job.recipes.reduce(job.header ?? []) { $0 + Self.tensor($1) } }
     digests = shards.map { Digest.xxh3($0).description }
     tensors = plan.jobs.map { job in
       job.recipes.map {
@@ -73,7 +73,7 @@ package struct SmallMerge: Sendable {
     var job = MergeJob(
       id: id, shardName: name + ".safetensors", recipes: recipes, headerByteCount: 0,
       byteCount: 0)
-    job.headerByteCount = Int64(job.header.count)
+    job.headerByteCount = Int64(job.header?.count ?? 0)
     job.byteCount = job.headerByteCount + 768
     return job
   }

@@ -69,3 +69,10 @@ package struct SampleGGUF {
     return sample
   }
 }
+
+/// Files that gguf-py wrote.
+package enum GGUFFixture {
+  package static let folder =
+    #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
+    .joined(separator: "/") + "/Fixtures/gguf"
+}

@@ -33,7 +33,7 @@ import Testing
       updates: [])
     var job = MergeJob(
       id: 0, shardName: "model.safetensors", recipes: [recipe], headerByteCount: 0, byteCount: 0)
-    job.headerByteCount = Int64(job.header.count)
+    job.headerByteCount = Int64(job.header?.count ?? 0)
     job.byteCount = job.headerByteCount + recipe.byteCount
     plan = MergePlan(
       basePath: scratch.path, options: MergeOptions(),
@@ -142,7 +142,7 @@ import Testing
   }
 
   @Test func `an attempt that is there already is not overwritten`() throws {
-    try scratch.write("job/attempt/\(attempt).safetensors", "mine")
+    try scratch.write("job/attempt/\(attempt).shard", "mine")
     #expect(
       run(.merge(attempt, encoded.slices[0], byteCount: 1))
         == failure("\(folder.shard(attempt)) exists already"))

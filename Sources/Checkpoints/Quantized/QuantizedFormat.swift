@@ -1,6 +1,7 @@
 // A way of storing weights in few bits: how its tensors are recognised and which numbers their
 // decoding needs. Each format is one file in this folder and one line in `all`; how values come out
 // is a decoder in `Merging/Decoding`.
+import GGUF
 import OrderedJSON
 import Safetensors
 
@@ -11,7 +12,7 @@ struct QuantizedFormat: Sendable {
 
   /// The order matters: the first that knows a tensor has it.
   static let all: [QuantizedFormat] = [
-    .bitsAndBytes4, .bitsAndBytes8, .gptq, .awq, .packedInteger, .packedFloats, .bareFloats,
+    .ggml, .bitsAndBytes4, .bitsAndBytes8, .gptq, .awq, .packedInteger, .packedFloats, .bareFloats,
     .scaledCodes, .expertBlocks, .mlx, .hqq, .torchAO,
   ]
 }
@@ -65,16 +66,19 @@ struct StoredTensors {
   let tensors: [BaseTensor]
   /// Metadata of each shard.
   let metadata: [[String: String]]
+  /// What ggml's blocks are, by name; those of llama.cpp's files alone.
+  let blocks: [String: GGUFTensor]
   private let positions: [String: Int]
   private let files: ShardFiles
 
   init(
     _ config: QuantizationConfig, _ tensors: [BaseTensor], metadata: [[String: String]],
-    files: ShardFiles
+    files: ShardFiles, blocks: [String: GGUFTensor] = [:]
   ) {
     self.config = config
     self.tensors = tensors
     self.metadata = metadata
+    self.blocks = blocks
     self.files = files
     positions =
       config.method == nil && !tensors.contains { $0.dtype.isCode }

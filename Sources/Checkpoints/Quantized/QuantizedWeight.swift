@@ -33,6 +33,8 @@ package struct QuantizedWeight: Equatable, Sendable {
   package var isTransposed: Bool
   /// Stored tensors that mean nothing without it, the operands among them.
   package var stored: Set<String>
+  /// False where it can be copied alone: there is no decoder of its form.
+  package var isRead = true
 
   package init(
     _ name: String, _ shape: [Int], _ dtype: DType, form: String, title: String,

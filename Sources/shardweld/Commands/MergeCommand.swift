@@ -43,7 +43,7 @@ enum MergeCommand {
       throw error.exitCode == .different ? .failed(error.sentence) : error
     }
     printer.finish(isComplete: true)
-    if flags.requantize == .same, let output = result.published?.output {
+    if flags.requantize != .none, let output = result.published?.output {
       for warning in try ReportCommand.losses(output) { log.warning(warning) }
     }
     result.milliseconds = Clock.milliseconds - start

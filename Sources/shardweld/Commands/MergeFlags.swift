@@ -101,8 +101,8 @@ struct MergeFlags: CommandFlags, Equatable {
     try MemoryLimit.check(memoryLimit, threads: threads)
     // An audit takes two who merge.
     if let workers, workers < 2, audit > 0 { throw .conflict("--audit", "--workers \(workers)") }
-    if requantize == .same, dequantize != .auto {
-      throw .conflict("--requantize same", "--dequantize \(dequantize.rawValue)")
+    if requantize != .none, dequantize != .auto {
+      throw .conflict("--requantize \(requantize.rawValue)", "--dequantize \(dequantize.rawValue)")
     }
     if lostUpdates == .keep, requantize == .none {
       throw .conflict("--lost-updates keep", "--requantize none")
@@ -150,7 +150,8 @@ struct MergeFlags: CommandFlags, Equatable {
     [
       .value(
         "--layout", .choice(MergeOptions.Layout.self), \.layout,
-        "Shards of whole layers, or the base's own shards."),
+        "Shards of whole layers, or the base's own shards; of GGUF, its own files unless a size is "
+          + "given."),
       .value(
         "--max-shard-size", .orAuto(.byteCount), \.maxShardSize,
         "Largest shard in layout layers; auto is a 32nd of the checkpoint, from 64MB to 5GB."),
@@ -166,11 +167,13 @@ struct MergeFlags: CommandFlags, Equatable {
       .value(
         "--dequantize", .choice(MergeOptions.Dequantize.self), \.dequantize,
         "Which weights of a quantised base become plain ones of 16 bits: all, or those that an "
-          + "adapter touches; auto is all where one is touched, and none otherwise."),
+          + "adapter touches; auto is all where one is touched, and none otherwise; of GGUF, "
+          + "those that are touched."),
       .value(
         "--requantize", .choice(MergeOptions.Requantize.self), \.requantize,
         "Put the weights that an adapter touches back into the base's own quantised form (same): "
-          + "FP8 by channel or block, compressed-tensors' int4 and int8, MXFP4, NF4."),
+          + "FP8 by channel or block, compressed-tensors' int4 and int8, MXFP4, NF4; of GGUF, Q8_0, "
+          + "Q5_1, Q5_0, Q4_1, Q4_0, which can be named to have them for any other type."),
       .value(
         "--lost-updates", .choice(MergeOptions.LostUpdates.self), \.lostUpdates,
         "What to do where 99 % of the elements that an update moves fall back to what the "

@@ -2,6 +2,7 @@
 // output's place and the free space checked. Whatever is wrong is said here, with nothing written.
 import Adapters
 import Checkpoints
+import GGUF
 import Kernels
 import Planning
 import Publishing
@@ -126,11 +127,15 @@ struct Preparation {
           : "\(output) exists and is not empty; choose another output, or add --overwrite")
     }
     guard
-      isFinished || names.contains(where: { $0 == "config.json" || $0.hasSuffix(".safetensors") })
+      isFinished || names.contains(where: Self.isOfCheckpoint)
     else {
       throw .refused(
         "\(output) holds no checkpoint, so it is not overwritten; remove it yourself")
     }
+  }
+
+  private static func isOfCheckpoint(_ name: String) -> Bool {
+    name == "config.json" || name.hasSuffix(".safetensors") || name.hasSuffix(GGUFFile.ending)
   }
 
   /// Refuses to start where the file system cannot hold what is still to be written.

@@ -49,13 +49,3 @@ extension Manifest {
     return options.layout == .source ? base.first { $0.name == shard.name }?.name : nil
   }
 }
-
-extension Manifest.Shard {
-  /// Bytes before the first tensor: what the tensors leave of the file.
-  var headerByteCount: Int64 { byteCount - tensors.reduce(0) { $0 + $1.byteCount } }
-
-  /// Where a tensor's bytes begin in the file.
-  func offset(of index: Int) -> Int64 {
-    tensors[..<index].reduce(headerByteCount) { $0 + $1.byteCount }
-  }
-}

@@ -57,11 +57,9 @@ struct JobStory {
     byteCount = shard.byteCount
     headerByteCount = shard.headerByteCount
     digest = shard.digest
-    var offset = shard.headerByteCount
-    tensors = shard.tensors.map { tensor in
-      defer { offset += tensor.byteCount }
-      return Line(
-        name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, offset: offset,
+    tensors = zip(shard.tensors, shard.ranges).map { tensor, range in
+      Line(
+        name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, offset: range.lowerBound,
         byteCount: tensor.byteCount, change: tensor.change,
         updates: tensor.updates.map(\.parts.rule).joined(separator: "; "))
     }

@@ -107,8 +107,7 @@ struct TensorStory {
     }
     job = id
     shardName = shard.name
-    let start = shard.offset(of: index)
-    range = start..<(start + tensor.byteCount)
+    range = shard.ranges[index]
     digest = tensor.digest
     work = nil
   }

@@ -102,10 +102,10 @@ extension ClusterSimulation {
   /// Turns over a bit of a shard that waits for its read-back.
   private func flip() {
     guard weather.readsBack, let names = disk.names(merge.folder.attempts) else { return }
-    let shards = names.filter { $0.hasSuffix(".safetensors") }
+    let shards = names.filter { $0.hasSuffix(JobFolder.ending) }
     guard !shards.isEmpty else { return }
     let name = random.pick(shards)
-    guard let attempt = AttemptID(name.dropLast(".safetensors".count)),
+    guard let attempt = AttemptID(name.dropLast(JobFolder.ending.count)),
       watch.mayRot(attempt)
     else { return }
     let path = merge.folder.shard(attempt)
