@@ -72,7 +72,7 @@ let package = Package(
     module(
       "Planning", ["Adapters", "Checkpoints", "GGUF", "OrderedJSON", "Safetensors", "Storage"]),
     module("Ledger", ["OrderedJSON", "Planning", "Storage"]),
-    module("Merging", ["Kernels", "Planning", "Safetensors", "Storage"]),
+    module("Merging", ["GGUF", "Kernels", "Planning", "Safetensors", "Storage"]),
     module("Messaging", ["CLinux", "CZeroMQ", "Planning", "Storage"]),
     module("Publishing", ["Ledger", "OrderedJSON", "Planning", "Safetensors", "Storage"]),
     module("Coordination", ["Ledger", "Messaging", "Planning", "Publishing", "Storage"]),

@@ -13,6 +13,8 @@ package enum MergingError: Error, Equatable {
   case nonFinite(tensor: String, row: Int, column: Int, dtype: DType)
   /// A merged weight that shall be quantised is not finite, be it in the base or by the update.
   case notQuantizable(tensor: String, row: Int, column: Int)
+  /// A merged weight is finite, and what its quantised form would make of it is not.
+  case beyondForm(tensor: String, row: Int, column: Int)
   /// Of the elements that an update moves, next to none is left on the grid of the base's form.
   case lostUpdate(tensor: String, vanished: Int, moved: Int)
   /// A recipe asks for what its files or its shape do not have.
@@ -56,8 +58,8 @@ package enum MergingError: Error, Equatable {
   /// True where every other attempt would fail in the same way.
   package var isFinal: Bool {
     switch self {
-    case .inputChanged, .nonFinite, .notQuantizable, .lostUpdate, .unfitRecipe, .unfitJob,
-      .unfitPrelude:
+    case .inputChanged, .nonFinite, .notQuantizable, .beyondForm, .lostUpdate, .unfitRecipe,
+      .unfitJob, .unfitPrelude:
       true
     case .storage, .instructionSet, .stopped: false
     }
@@ -84,6 +86,10 @@ package enum MergingError: Error, Equatable {
     case .notQuantizable(let tensor, let row, let column):
       "\(tensor) is not finite at row \(row), column \(column) once it is merged, and has no "
         + "scale as such; look at the adapter and its scale, or merge with --dequantize all"
+    case .beyondForm(let tensor, let row, let column):
+      "\(tensor) has numbers near row \(row), column \(column) once it is merged that are too "
+        + "large for the scales of the base's quantised form; look at the adapter and its scale, "
+        + "or merge with --dequantize all"
     case .lostUpdate(let tensor, let vanished, let moved):
       "\(tensor) would lose its update: \(vanished) of the \(moved) elements that it moves are "
         + "below the step of the base's quantised form, and at most 99 % may be; merge with "

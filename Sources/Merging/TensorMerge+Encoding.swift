@@ -27,18 +27,25 @@ extension TensorMerge {
       recipe.dtype.element, bench.sums.bytes.baseAddress!, to: bench.variant.bytes.baseAddress!,
       .single, count: count)
     let values = numbers(bench.variant, count)
-    if let place = values.firstIndex(where: { !$0.isFinite }) {
-      throw .notQuantizable(
-        tensor: recipe.name, row: block.rows.lowerBound + place / block.columns.count,
-        column: place % block.columns.count)
+    if let (row, column) = Self.nonFinite(values, block) {
+      throw .notQuantizable(tensor: recipe.name, row: row, column: column)
     }
     let encoded = encoder.encode(values, block.rows)
+    if let (row, column) = Self.nonFinite(encoded.written, block) {
+      throw .beyondForm(tensor: recipe.name, row: row, column: column)
+    }
     let start = encoder.bytes(of: block.rows).lowerBound - encoder.bytes(of: tile.rows).lowerBound
     unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + encoded.bytes.count])
       .copyBytes(from: encoded.bytes)
     guard isMeasured else { return }
     unsafe fill(bench.sums, block, from: source)
     measure(block, of: tile, base: numbers(bench.sums, count), merged, encoded, bench)
+  }
+
+  /// The place of the first value of a block that is not finite.
+  private static func nonFinite(_ values: [Float], _ block: Window) -> (row: Int, column: Int)? {
+    guard let place = values.firstIndex(where: { !$0.isFinite }) else { return nil }
+    return (block.rows.lowerBound + place / block.columns.count, place % block.columns.count)
   }
 
   private func numbers(_ buffer: Buffer, _ count: Int) -> [Float] {

@@ -1,7 +1,6 @@
 // Decoders against values that were computed apart from any of this: tables of every code, and small
 // weights whose bytes follow from a formula.
-import Kernels
-import Planning
+import GGUF
 import Safetensors
 import Storage
 import TestSupport
@@ -10,7 +9,7 @@ import Testing
 @testable import Merging
 
 struct QuantizedVectorTests {
-  let scratch = Scratch()
+  let bench = DecoderBench()
 
   /// The first 16 digits of the SHA-256 of bytes.
   private func sha(_ bytes: [UInt8]) -> String {
@@ -46,53 +45,10 @@ struct QuantizedVectorTests {
 
   // MARK: Weights
 
-  /// A decoder of stored tensors with its reader; nil where they do not fit.
-  private func decoder(
-    _ form: String, _ shape: [Int], _ tensors: [SampleTensor], _ numbers: [String: Double] = [:]
-  ) throws -> (any Decoder, OperandReader)? {
-    let path = scratch("\(form).safetensors")
-    try scratch.write("\(form).safetensors", tensors)
-    let header = try ShardHeader.read(path)
-    let operands = header.tensors.map { entry in
-      Operand(
-        role: entry.name,
-        tensor: TensorBytes(
-          file: 0, offset: header.headerByteCount + entry.byteRange.lowerBound, dtype: entry.dtype,
-          elementCount: entry.shape.reduce(1, *)), shape: entry.shape)
-    }
-    let decoding = Decoding(
-      form: form, title: form, dtype: .f32, operands: operands,
-      numbers: numbers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, isTransposed: false)
-    let recipe = TensorRecipe(
-      name: "x", dtype: .f32, shape: shape, columns: shape[1], offset: 0,
-      source: operands[0].tensor, decoding: decoding, updates: [])
-    let inputs = try InputFiles([
-      InputFile(
-        role: .base, path: path, name: "x", byteCount: header.fileByteCount,
-        modified: header.modified, headerDigest: header.digest.description)
-    ])
-    let context = MergeContext(
-      inputs: inputs, kernels: KernelTable(.plain), budget: TileBudget(threads: 1),
-      keepsNonFinite: false)
-    let stored = try #require(StoredWeight(recipe, decoding))
-    return Decoders.all[form]?.init(stored).map { ($0, OperandReader(context: context)) }
-  }
-
-  /// What a decoder makes of stored tensors.
-  private func decode(
-    _ form: String, _ shape: [Int], _ tensors: [SampleTensor], _ numbers: [String: Double] = [:]
-  ) throws -> [Float] {
-    let (decoder, reader) = try #require(try decoder(form, shape, tensors, numbers))
-    var values = [Float](repeating: 0, count: shape.reduce(1, *))
-    try decoder.decode(
-      Window(rows: 0..<shape[0], columns: 0..<shape[1]), reader, to: &values)
-    return values
-  }
-
   private func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8((29 * $0 + 5) & 255) } }
 
   private func nested(isFloat: Bool) throws -> [Float] {
-    try decode(
+    try bench.decode(
       "nibbles", [2, 64],
       [
         SampleTensor("codes", .u8, [64, 1], bytes: pattern(64)),
@@ -123,7 +79,7 @@ struct QuantizedVectorTests {
 
   @Test func `LLM int8 multiplies from left to right`() throws {
     let codes: [Int8] = [-128, -127, -1, 0, 1, 100, 127]
-    let values = try decode(
+    let values = try bench.decode(
       "rowMaxima", [1, 7],
       [
         SampleTensor("codes", .i8, [1, 7], bytes: codes.map { UInt8(bitPattern: $0) }),
@@ -137,7 +93,7 @@ struct QuantizedVectorTests {
   }
 
   @Test func `FP8 multiplies in Float32`() throws {
-    let values = try decode(
+    let values = try bench.decode(
       "scaledCodes", [1, 3],
       [
         SampleTensor("codes", .f8E4M3, [1, 3], bytes: [0x31, 0xC7, 0x7E]),
@@ -148,7 +104,7 @@ struct QuantizedVectorTests {
   }
 
   @Test func `MXFP4 has the published digest`() throws {
-    let values = try decode(
+    let values = try bench.decode(
       "fourBitFloats", [1, 32],
       [
         SampleTensor("codes", .u8, [1, 16], bytes: pattern(16)),
@@ -165,7 +121,7 @@ struct QuantizedVectorTests {
   func `NVFP4 divides by the global scale or multiplies with it`(
     _ divides: Double, _ expected: UInt32
   ) throws {
-    let values = try decode(
+    let values = try bench.decode(
       "fourBitFloats", [1, 16],
       [
         SampleTensor("codes", .u8, [1, 8], bytes: [5, 0, 0, 0, 0, 0, 0, 0]),
@@ -180,11 +136,36 @@ struct QuantizedVectorTests {
     }
   }
 
+  /// Each byte 7 i + 3, but for the scales.
+  @Test(arguments: [
+    ("Q4_0", 2, [0], "20ff0629d56be35d"), ("Q4_1", 3, [0, 2], "42777f67da252bc1"),
+    ("Q5_0", 6, [0], "aa7b6a0c45d776ff"), ("Q5_1", 7, [0, 2], "50b4c48245aded85"),
+    ("Q8_0", 8, [0], "9a4e3c93c5e2d707"), ("Q2_K", 10, [80, 82], "f9346dd376711962"),
+    ("Q3_K", 11, [108], "4ac58e066e34a9e3"), ("Q4_K", 12, [0, 2], "7dc55a5262d5bcb6"),
+    ("Q5_K", 13, [0, 2], "144d7ec558cf1031"), ("Q6_K", 14, [208], "c13457d95e6dd80e"),
+    ("IQ4_NL", 20, [0], "c44c1e0022d1fec7"), ("IQ4_XS", 23, [0], "8c00e867ceb7fc9d"),
+    ("MXFP4", 39, [], "6f1b18bc12cbe485"),
+  ]) func `a block of ggml has the published digest`(
+    _ name: String, _ id: Int, _ halves: [Int], _ digest: String
+  ) throws {
+    let type = try #require(GGMLType(id: UInt32(id)))
+    #expect(type.name == name)
+    var block = (0..<type.blockByteCount).map { UInt8((7 * $0 + 3) & 255) }
+    for (place, half) in zip(halves, [[0x55, 0x2B], [0xAB, 0x27]] as [[UInt8]]) {
+      block.replaceSubrange(place..<place + 2, with: half)
+    }
+    if halves.isEmpty { block[0] = 0x7B }
+    let values = try bench.decode(
+      "ggmlBlocks", [1, type.blockElementCount],
+      [SampleTensor("codes", .u8, [1, block.count], bytes: block)], ["type": Double(id)])
+    #expect(sha(bytes(values)) == digest)
+  }
+
   @Test func `a decoder refuses operands that do not fit`() throws {
     let codes = SampleTensor("codes", .f8E4M3, [1, 3], bytes: [1, 2, 3])
     let numbers = ["blockRows": 1.0, "blockColumns": 3.0]
     func isRefused(_ tensors: [SampleTensor], _ numbers: [String: Double]) throws -> Bool {
-      try decoder("scaledCodes", [1, 3], tensors, numbers) == nil
+      try bench.decoder("scaledCodes", [1, 3], tensors, numbers) == nil
     }
     let scale = SampleTensor("scale", .f32, [1, 1], [1])
     #expect(try !isRefused([codes, scale], numbers))
@@ -200,7 +181,7 @@ struct QuantizedVectorTests {
 
   @Test func `an order that names a group beyond the last is refused`() throws {
     let error = #expect(throws: MergingError.self) {
-      try decode(
+      try bench.decode(
         "packedRows", [1, 8],
         [
           SampleTensor("codes", .i32, [1, 1]), SampleTensor("scale", .f32, [1, 2], [1, 1]),

@@ -13,7 +13,7 @@ private let allowed: [String: Set<String>] = [
   "Adapters": ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"],
   "Planning": ["Adapters", "Checkpoints", "OrderedJSON", "Safetensors", "Storage"],
   "Ledger": ["OrderedJSON", "Planning", "Safetensors", "Storage"],
-  "Merging": ["Kernels", "Planning", "Safetensors", "Storage"],
+  "Merging": ["GGUF", "Kernels", "Planning", "Safetensors", "Storage"],
   "Messaging": ["CLinux", "CZeroMQ", "Planning", "Storage"],
   "Publishing": ["Ledger", "OrderedJSON", "Planning", "Safetensors", "Storage"],
   "Coordination": ["Ledger", "Messaging", "Planning", "Publishing", "Storage"],

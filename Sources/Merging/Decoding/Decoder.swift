@@ -72,6 +72,6 @@ enum Decoders {
     "packedDown": PackedDownDecoder.self, "interleavedNibbles": InterleavedNibblesDecoder.self,
     "rowNibbles": RowNibblesDecoder.self, "tiledNibbles": TiledNibblesDecoder.self,
     "fourBitFloats": FourBitFloatsDecoder.self, "biasedRows": BiasedRowsDecoder.self,
-    "slabs": SlabsDecoder.self,
+    "slabs": SlabsDecoder.self, "ggmlBlocks": GGMLBlocksDecoder.self,
   ]
 }

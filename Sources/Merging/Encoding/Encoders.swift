@@ -34,6 +34,7 @@ enum Encoders {
     case "integers": GroupEncoder<IntegerRule>(recipe, encoding)
     case "normalFloat4": GroupEncoder<NormalFloat4Rule>(recipe, encoding)
     case "sharedExponents": GroupEncoder<SharedExponentRule>(recipe, encoding)
+    case "ggmlBlocks": GGMLBlocksEncoder(recipe, encoding)
     default: nil
     }
   }
