@@ -51,6 +51,7 @@ package enum MergingError: Error, Equatable {
     case rule = "it has a rule that this version does not know"
     case operand = "an update's tensor does not have the window's size"
     case order = "its stored order names a group of scales that it does not have"
+    case map = "the stored numbers of its nested scales do not ascend"
     case encoding = "the quantised form that it writes is not known or does not fit its shape"
     case decoding = "its stored form is not known or does not fit its shape"
   }

@@ -41,7 +41,7 @@ final class ShardRun {
     doneByteCount += recipe.byteCount
     let output = outputDigester.take()!.finish().description
     let source = sourceDigester.take()?.finish().description ?? output
-    let isMeasured = !recipe.updates.isEmpty && recipe.encoding?.part != .scales
+    let isMeasured = !recipe.updates.isEmpty && recipe.encoding?.part.isMeasured != false
     let update = isMeasured ? tally.total : nil
     if let update { try checkLoss(recipe, update) }
     return TensorDigests(output: output, source: source, update: update)
@@ -99,6 +99,7 @@ final class ShardRun {
     let tensor = TensorMerge(recipe, context, panels)
     for bench in crew.benches { bench.fit(tensor.budget) }
     try tensor.prepareRules()
+    try tensor.prepareEncoder()
     try tensor.findNorms(crew) { (_) throws(MergingError) in try report(0) }
     for span in tensor.spans {
       try panels.hold(span.held, of: tensor, crew.benches[0])

@@ -6,6 +6,11 @@ import Safetensors
 import Storage
 
 extension TensorMerge {
+  /// Reads what the output's form keeps of the base.
+  func prepareEncoder() throws(MergingError) {
+    try encoder?.prepare(OperandReader(context: context))
+  }
+
   /// Bytes of the output that a tile becomes.
   func outputRange(of tile: Window) -> Range<Int> {
     if let encoder { return encoder.bytes(of: tile.rows) }

@@ -8,7 +8,7 @@ import Storage
 
 extension TensorMerge {
   /// Copies and mere conversions are not measured, and of codes and their scales only the codes.
-  var isMeasured: Bool { !recipe.updates.isEmpty && recipe.encoding?.part != .scales }
+  var isMeasured: Bool { !recipe.updates.isEmpty && recipe.encoding?.part.isMeasured != false }
 
   /// Runs of a whole row.
   private var runsOfRow: Int { MeasuredRuns.count(recipe.columns) }

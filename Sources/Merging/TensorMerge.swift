@@ -25,7 +25,7 @@ final class TensorMerge {
   /// The source, where it is a quantised weight.
   let decoded: DecodedSource?
   /// The way back into a quantised form, where the output has one.
-  let encoder: (any Encoder)?
+  var encoder: (any Encoder)?
   /// DoRA's factors that were found by a pass of their own, by update.
   var norms: [Int: DoraFactors] = [:]
   /// Rules of other families than LoRA, ready, by update.

@@ -6,7 +6,14 @@ package import Safetensors
 /// The quantised form that a recipe writes a part of.
 package struct Encoding: Equatable, Sendable {
   /// Which of the form's tensors the recipe makes.
-  package enum Part: String, Sendable { case codes, scales }
+  package enum Part: String, Sendable {
+    case codes, scales
+    /// The scales of scales that are codes themselves.
+    case nestedScales
+
+    /// What an update did to a weight is told by its codes alone.
+    package var isMeasured: Bool { self == .codes }
+  }
 
   /// A name of `Merging/Encoding`.
   package var form: String
@@ -39,14 +46,18 @@ package struct Encoding: Equatable, Sendable {
 
   /// A whole number above 0 of the form's; nil where there is none.
   package func int(_ key: String) -> Int? {
-    guard let value = numbers.first(where: { $0.key == key })?.value else { return nil }
-    return Int(exactly: value).flatMap { (1...Int(Int32.max)).contains($0) ? $0 : nil }
+    number(key).flatMap(Int.init(exactly:)).flatMap { (1...Int(Int32.max)).contains($0) ? $0 : nil }
   }
 
-  package func flag(_ key: String) -> Bool { numbers.contains { $0.key == key && $0.value == 1 } }
+  package func number(_ key: String) -> Double? { numbers.first { $0.key == key }?.value }
+
+  package func flag(_ key: String) -> Bool { number(key) == 1 }
 
   /// Elements of the flattened weight that share a scale, where groups run through rows' ends.
   package var flatGroup: Int? { int("block") }
+
+  /// Of these groups, those whose scales share one, where scales are codes themselves.
+  package var nestedGroup: Int? { int("nestedBlock") }
 
   /// Rows and columns that share a scale, where groups are of rows and columns.
   package var blockRows: Int { int("blockRows") ?? 1 }
@@ -57,7 +68,8 @@ package struct Encoding: Equatable, Sendable {
     let columns = shape.last ?? 1
     let rows = shape.dropLast().last ?? 1
     if let flatGroup {
-      return max(1, min(rows, flatGroup / Self.divisor(columns, flatGroup)))
+      let together = flatGroup * (nestedGroup ?? 1)
+      return max(1, min(rows, together / Self.divisor(columns, together)))
     }
     // Blocks begin anew in every matrix.
     let isAligned = shape.count == 2 || rows % blockRows == 0

@@ -34,7 +34,7 @@ package struct PlanSummary: Equatable, Sendable {
           switch recipe.encoding?.part {
           case nil: forms[decoding.title, default: 0] += 1
           case .codes: requantized[decoding.title, default: 0] += 1
-          case .scales: break
+          case .scales, .nestedScales: break
           }
         }
         let isFromAdapter = plan.inputs[recipe.source.file].role != .base

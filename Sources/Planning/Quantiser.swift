@@ -23,10 +23,8 @@ struct Quantiser {
     if roles.contains("order") {
       throw Fault(reason: "its groups do not follow each other")
     }
-    if roles.contains("nestedAbsmax") {
-      throw Fault(reason: "its scales are quantised themselves (nested)")
-    }
-    guard roles.count == 2, let scale = weight.operands.last,
+    let isNested = roles == ["codes", "absmax", "nestedAbsmax", "nestedMap"]
+    guard roles.count == 2 || isNested, let scale = weight.operands.dropFirst().first,
       let found = try Self.rule(weight, scale.tensor.dtype, checkpoint)
     else { throw Fault(reason: "this tool has no quantiser of this form") }
     name = found.name

@@ -98,9 +98,10 @@ struct Requantized {
   /// stay as they are.
   func recipe(_ tensor: BaseTensor, of weight: QuantizedWeight) -> TensorRecipe? {
     guard var encoding = encodings[weight.name], let draft = drafts[weight.name],
-      let operand = weight.operands.first(where: { $0.tensor.name == tensor.name })
+      let operand = weight.operands.first(where: { $0.tensor.name == tensor.name }),
+      let part = Self.part(operand.role)
     else { return nil }
-    encoding.part = operand.role == "codes" ? .codes : .scales
+    encoding.part = part
     var shape = tensor.shape
     if let type = encoding.blockType {
       shape[shape.count - 1] = type.byteCount(columns: draft.columns)
@@ -109,6 +110,16 @@ struct Requantized {
       name: tensor.name, dtype: tensor.dtype, shape: shape,
       columns: max(1, draft.columns), offset: 0, source: draft.source, decoding: draft.decoding,
       encoding: encoding, updates: draft.updates)
+  }
+
+  /// The part of a form that an operand is; nil where it is the base's own, whatever the values.
+  private static func part(_ role: String) -> Encoding.Part? {
+    switch role {
+    case "codes": .codes
+    case "nestedAbsmax": .nestedScales
+    case "nestedMap": nil
+    default: .scales
+    }
   }
 
   // MARK: Stored transposed

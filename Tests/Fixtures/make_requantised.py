@@ -7,16 +7,25 @@ compressed-tensors 0.20.0 (calculate_qparams and its compressors), bitsandbytes 
 (quantize_4bit on the CPU), safetensors 0.8.0. MXFP4 of gpt-oss alone has no quantiser that runs
 without a GPU: its blocks are made here by the rule of OCP Microscaling Formats 1.0, 6.3.
 
+bitsandbytes runs in its plain form (`backends/default`), which gives what its kernels for GPUs give:
+the table with which its library for CPUs codes scales takes some for their neighbours. Its second
+quantising is given the offset of the first, as a base's offset is kept.
+
     python make_requantised.py OUT [NAME…]
 """
 
+import ctypes
 import json
 import os
 import sys
 from types import SimpleNamespace
+from unittest import mock
 
 import torch
 from safetensors.torch import save_file
+
+with mock.patch.object(ctypes.cdll, "LoadLibrary", side_effect=OSError):
+    import bitsandbytes
 
 FORMATS = {}
 
@@ -235,13 +244,18 @@ def packed_int8(folder):
 # bitsandbytes
 
 
-def four_bits(folder, shapes, block, dtype, model="llama", leaves=LEAVES):
+def four_bits(folder, shapes, block, dtype, model="llama", leaves=LEAVES, nested=False):
     from bitsandbytes import functional
     from bitsandbytes.backends.default.ops import _dequantize_4bit_compute
 
+    offsets = {}
+
     def quantise(name, value):
-        codes, state = functional.quantize_4bit(
-            value, blocksize=block, compress_statistics=False, quant_type="nf4")
+        mean = torch.Tensor.mean
+        with mock.patch.object(
+                torch.Tensor, "mean", lambda absmax: offsets.setdefault(name, mean(absmax))):
+            codes, state = functional.quantize_4bit(
+                value, blocksize=block, compress_statistics=nested, quant_type="nf4")
         parts = {f"{name}.weight.{k}": v for k, v in state.as_dict(packed=True).items()}
         return {name + ".weight": codes, **parts}
 
@@ -249,9 +263,12 @@ def four_bits(folder, shapes, block, dtype, model="llama", leaves=LEAVES):
         prefix = name + ".weight."
         parts = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
         state = functional.QuantState.from_dict(parts, device="cpu")
+        absmax = state.absmax
+        if state.nested:
+            absmax = functional.dequantize_blockwise(absmax, state.state2) + state.offset
         # The plain form of the library's dequantiser; see make_quantised.py.
         return _dequantize_4bit_compute(
-            stored[name + ".weight"].reshape(-1), state.absmax, state.code, state.blocksize,
+            stored[name + ".weight"].reshape(-1), absmax, state.code, state.blocksize,
             state.shape, torch.float32).to(state.dtype)
 
     settings = config("bitsandbytes", model, load_in_4bit=True, bnb_4bit_quant_type="nf4")
@@ -305,6 +322,21 @@ def mxfp4_experts(folder):
     values = {"model.layers.0.mlp.experts.gate_up_proj": (torch.randn(2, 64, 20) * 0.3).bfloat16()}
     settings = config("mxfp4", "gpt_oss", modules_to_not_convert=["lm_head"])
     write(folder, settings, quantise, dequantise, values)
+
+
+# bitsandbytes with scales that are codes
+
+
+@fixture
+def nf4_nested(folder):
+    # Blocks of 256 scales: two and a part, a part, one and a part across rows' ends.
+    four_bits(folder, [(130, 256), (13, 7), (72, 320)], 64, torch.bfloat16, nested=True)
+
+
+@fixture
+def nf4_nested_gpt2(folder):
+    leaves = ["transformer.h.0.attn.c_attn", "transformer.h.0.mlp.c_proj"]
+    four_bits(folder, [(96, 128), (64, 160)], 32, torch.float16, "gpt2", leaves, nested=True)
 
 
 if __name__ == "__main__":

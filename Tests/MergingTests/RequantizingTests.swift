@@ -82,7 +82,7 @@ struct RequantizingTests {
     return [TileBudget(threads: 1), small]
   }()
 
-  @Test func `there is a fixture of every form`() { #expect(Self.names.count == 12) }
+  @Test func `there is a fixture of every form`() { #expect(Self.names.count == 14) }
 
   @Test(arguments: names)
   func `a merged weight is quantised to the bytes of its own library`(_ name: String) throws {
@@ -112,7 +112,7 @@ struct RequantizingTests {
     }
   }
 
-  @Test(arguments: ["float8-block", "packed-int4", "nf4"])
+  @Test(arguments: ["float8-block", "packed-int4", "nf4", "nf4-nested"])
   func `updates that see whole rows or columns give the same bytes for any tiles`(
     _ name: String
   ) throws {
@@ -228,6 +228,59 @@ struct RequantizingTests {
     }
   }
 
+  @Test func `nested scales that do not fit are refused before anything is written`() throws {
+    for change: (inout TensorRecipe) -> Void in [
+      { $0.encoding!.scaleDType = .f32 }, { $0.encoding!.numbers.removeAll { $0.key == "block" } },
+      { $0.encoding!.numbers.removeAll { $0.key == "nestedOffset" } },
+      { $0.encoding!.numbers.removeAll { $0.key == "nestedBlock" } },
+      { $0.decoding!.operands.removeAll { $0.role == "nestedMap" } },
+    ] {
+      for part in [Encoding.Part.codes, .scales, .nestedScales] {
+        var recipe = try #require(
+          try plan("nf4-nested").jobs.flatMap(\.recipes).first { $0.encoding?.part == part })
+        #expect(Encoders.of(recipe, recipe.encoding!) != nil)
+        change(&recipe)
+        #expect(Encoders.of(recipe, recipe.encoding!) == nil, "\(part)")
+      }
+    }
+    // Scales that are numbers have none of their own.
+    var recipe = try #require(
+      try plan("nf4").jobs.flatMap(\.recipes).first { $0.encoding?.part == .scales })
+    recipe.encoding!.part = .nestedScales
+    #expect(Encoders.of(recipe, recipe.encoding!) == nil)
+  }
+
+  @Test func `numbers of nested scales that do not ascend are refused`() throws {
+    let fixture = Self.fixtures + "/nf4-nested"
+    let order = try ShardHeader.read(fixture + "/base/model.safetensors").tensors.map(\.name)
+    let stored = try tensors(fixture + "/base/model.safetensors")
+    try scratch.write(
+      "base/model.safetensors",
+      try order.map { name in
+        let tensor = try #require(stored[name])
+        let isMap = name.hasSuffix("nested_quant_map")
+        // The first number twice.
+        let bytes = isMap ? tensor.bytes[..<4] + tensor.bytes.dropLast(4) : tensor.bytes[...]
+        return SampleTensor(name, tensor.dtype, tensor.shape, bytes: Array(bytes))
+      })
+    try scratch.write(
+      "base/config.json", Array(Data(contentsOf: URL(filePath: fixture + "/base/config.json"))))
+    var options = MergeOptions()
+    options.requantize = .same
+    let plan = try Planner.plan(
+      try Checkpoint.open(scratch("base")),
+      adapters: [(try Adapter.open(fixture + "/adapter"), 1)], options: options)
+    let error = #expect(throws: MergingError.self) { _ = try merge(plan, Self.budgets[0]) }
+    guard case .unfitRecipe(let tensor, .map) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(
+      error?.sentence
+        == "the plan of \(tensor) does not fit: the stored numbers of its nested scales do not "
+        + "ascend; plan anew with --restart")
+  }
+
   /// The refusal of an adapter for one weight of a base of Tests/Fixtures/quantised.
   private func refusal(_ name: String, _ module: String, dora: Bool = false) throws -> String? {
     let checkpoint = try Checkpoint.open(Self.fixtures + "/../quantised/\(name)/base")
@@ -265,11 +318,8 @@ struct RequantizingTests {
     }
     let none = "this tool has no quantiser of this form"
     for (name, module, form, reason) in [
-      (
-        "bitsandbytes-4bit", "model.layers.1.mlp.up_proj", "bitsandbytes NF4",
-        "its scales are quantised themselves (nested)"
-      ),
       ("bitsandbytes-4bit", "model.layers.3.mlp.up_proj", "bitsandbytes FP4", none),
+      ("bitsandbytes-4bit", "model.layers.4.mlp.up_proj", "bitsandbytes FP4", none),
       ("bitsandbytes-8bit", "model.layers.0.mlp.up_proj", "bitsandbytes LLM.int8()", none),
       (
         "packed-int4-ordered", "model.layers.0.mlp.up_proj", "compressed-tensors int4",

@@ -130,6 +130,8 @@ private func sentence(_ form: String, _ reason: String) -> String {
   #expect(rows([64, 128], [("block", 64)]) == 1)
   #expect(rows([64, 80], [("block", 64)]) == 4)
   #expect(rows([33, 130], [("block", 4096)]) == 33)
+  #expect(rows([300, 128], [("block", 64), ("nestedBlock", 256)]) == 128)
+  #expect(rows([100, 128], [("block", 64), ("nestedBlock", 256)]) == 100)
   #expect(rows([300, 64], [("blockColumns", 128), ("blockRows", 128)]) == 128)
   #expect(rows([2, 256, 64], [("blockColumns", 128), ("blockRows", 128)]) == 128)
   // Blocks at the end of a matrix are shorter, so that a matrix must be seen whole.

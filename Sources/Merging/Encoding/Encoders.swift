@@ -9,11 +9,18 @@ import Safetensors
 
 /// A weight's way back into its form, ready. Safe to use from several threads at once.
 protocol Encoder: Sendable {
+  /// Reads what the form needs of the base, before anything is encoded.
+  mutating func prepare(_ reader: OperandReader) throws(MergingError)
+
   /// Bytes of the output that hold so many rows of the weight: whole `rowsTogether` from its first.
   func bytes(of rows: Range<Int>) -> Range<Int>
 
   /// The part's bytes for some rows, of which `values` has the whole.
   func encode(_ values: [Float], _ rows: Range<Int>) -> EncodedRows
+}
+
+extension Encoder {
+  func prepare(_ reader: OperandReader) {}
 }
 
 /// What became of some rows.

@@ -41,39 +41,25 @@ struct IntegerRule: GroupRule {
   }
 }
 
-/// bitsandbytes' NF4: the scale is m itself; x · (1 / m), of a last shorter group x / m, takes the
-/// nearest number of the book by the midpoints between them, at a midpoint the lower one.
-/// Source: bitsandbytes `backends/default/ops.py` (quantize_4bit), `csrc/kernels.cu`.
+/// bitsandbytes' NF4, by the rule of its blocks.
 struct NormalFloat4Rule: GroupRule {
   /// The library fills up with zeros before it looks for codes.
   let packing = CodePacking.highFirst(padding: 7)
-  private let midpoints: [Float]
+  private let book = BlockwiseBook(NibbleDecoder.nf4)
 
   init?(_ encoding: Encoding) {
-    guard encoding.flatGroup != nil, encoding.scaleDType == .f32 else { return nil }
-    let book = NibbleDecoder.nf4
-    midpoints = zip(book, book.dropFirst()).map { ($0 + $1) / 2 }
+    let isNested = encoding.nestedGroup != nil
+    guard encoding.flatGroup != nil, encoding.scaleDType == (isNested ? .u8 : .f32) else {
+      return nil
+    }
   }
 
   func scale(largest: Float, isRest: Bool) -> GroupScale {
-    let divisor = max(largest, 1e-38)
-    // A shorter group is divided by its scale: the factor is below 0 to tell.
-    return isRest
-      ? GroupScale(stored: divisor, factor: -divisor)
-      : GroupScale(stored: largest, factor: 1 / divisor)
+    book.scale(largest: largest, isRest: isRest)
   }
 
-  func code(_ value: Float, _ scale: GroupScale) -> UInt8 {
-    let scaled = scale.factor < 0 ? value / -scale.factor : value * scale.factor
-    let held = min(1, max(-1, scaled))
-    var code: UInt8 = 0
-    for midpoint in midpoints where held > midpoint { code += 1 }
-    return code
-  }
-
-  func value(_ code: UInt8, _ scale: GroupScale) -> Float {
-    NibbleDecoder.nf4[Int(code)] * scale.stored
-  }
+  func code(_ value: Float, _ scale: GroupScale) -> UInt8 { book.code(value, scale) }
+  func value(_ code: UInt8, _ scale: GroupScale) -> Float { book.value(code, scale) }
 }
 
 /// MXFP4: scale = 2^(⌊log2 m⌋ − 2), code = E2M1(x / scale) to the nearest, ties to even, beyond

@@ -8,6 +8,8 @@ struct GroupEncoder<Rule: GroupRule>: Encoder {
   private let part: Encoding.Part
   private let dtype: DType
   private let scaleDType: DType
+  /// Where scales are codes themselves.
+  private var nested: NestedScales?
 
   init?(_ recipe: TensorRecipe, _ encoding: Encoding) {
     guard let rule = Rule(encoding), let groups = Grouping(encoding),
@@ -18,14 +20,22 @@ struct GroupEncoder<Rule: GroupRule>: Encoder {
     part = encoding.part
     dtype = encoding.dtype
     scaleDType = encoding.scaleDType
+    nested = NestedScales(recipe, encoding)
+    let isNested = encoding.nestedGroup != nil
+    guard isNested == (nested != nil), isNested || part != .nestedScales else { return nil }
     let types: [DType] = [.bf16, .f16, .f32, .f8E8M0, .u8]
     guard types.contains(scaleDType), Int64(bytes(of: 0..<groups.allRows).count) == recipe.byteCount
     else { return nil }
   }
 
+  mutating func prepare(_ reader: OperandReader) throws(MergingError) {
+    try nested?.prepare(reader)
+  }
+
   func bytes(of rows: Range<Int>) -> Range<Int> {
     func place(_ row: Int) -> Int {
       switch part {
+      case .nestedScales: nested?.byteCount(groups.first(of: row)) ?? 0
       case .scales: groups.first(of: row) * scaleDType.byteCount
       case .codes: rule.packing.byteCount(rows: row, columns: groups.columns)
       }
@@ -41,12 +51,26 @@ struct GroupEncoder<Rule: GroupRule>: Encoder {
       for place in run { most = max(most, values[place].magnitude) }
       largest[group - first] = most
     }
-    let scales = largest.enumerated().map {
+    var scales = largest.enumerated().map {
       rule.scale(largest: $1, isRest: groups.isRest(first + $0))
     }
-    if part == .scales {
-      return EncodedRows(bytes: scales.flatMap { scaleDType.bytes($0.stored) })
+    let coded = nested?.coded(scales.map(\.stored))
+    switch part {
+    case .scales:
+      return EncodedRows(bytes: coded?.codes ?? scales.flatMap { scaleDType.bytes($0.stored) })
+    case .nestedScales:
+      return EncodedRows(bytes: (coded?.scales ?? []).flatMap { DType.f32.bytes($0) })
+    case .codes: break
     }
+    // The library codes a weight by its scales as they were, and reads it back by their codes.
+    if let coded { for index in scales.indices { scales[index].stored = coded.values[index] } }
+    return encode(values, rows, scales)
+  }
+
+  /// Codes of values by their groups' scales, and what they are read back as.
+  private func encode(
+    _ values: [Float], _ rows: Range<Int>, _ scales: [GroupScale]
+  ) -> EncodedRows {
     let codes = codes(values, rows, scales)
     return EncodedRows(
       bytes: rule.packing.packed(codes, columns: groups.columns),

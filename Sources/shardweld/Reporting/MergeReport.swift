@@ -47,7 +47,7 @@ struct MergeReport {
     var tensors: [Tensor] = []
     for tensor in manifest.shards.lazy.flatMap(\.tensors) where tensor.change == .changed {
       // What an update did to a quantised weight stands at its codes.
-      if tensor.requantized == .scales { continue }
+      if tensor.requantized?.isMeasured == false { continue }
       guard let statistics = tensor.statistics else {
         throw .refused(
           "\(output): its manifest has no statistics of \"\(tensor.name)\", which \(manifest.tool) "
