@@ -39,6 +39,9 @@ package struct Checkpoint: Sendable {
   package let hiddenScales: String?
   /// Files that describe how the weights are quantised: copied only where they stay so.
   package let quantizationFiles: [String]
+  /// What it is made of: the folder, or the files alone where what lies beside them is none of its
+  /// own.
+  package let places: [String]
   /// The model whose files the shards are, where they are llama.cpp's.
   package let gguf: GGUFModel?
 
@@ -49,7 +52,7 @@ package struct Checkpoint: Sendable {
     path: String, shards: [ShardHeader], shardNames: [String], config: JSON? = nil,
     configBytes: [UInt8]? = nil, manifest: JSON? = nil, quantization: String? = nil,
     sideFiles: [String] = [], quantizationFiles: [String] = [], hiddenScales: String? = nil,
-    gguf: GGUFModel? = nil
+    isLone: Bool = false, gguf: GGUFModel? = nil
   ) throws(CheckpointError) {
     invariant(shards.count == shardNames.count, "\(shards.count) shards, \(shardNames.count) names")
     let count = shards.reduce(0) { $0 + $1.tensors.count }
@@ -81,6 +84,7 @@ package struct Checkpoint: Sendable {
     self.quantizationFiles = quantizationFiles
     self.hiddenScales = hiddenScales
     self.gguf = gguf
+    places = isLone ? shards.map(\.path) : [path]
     let quantizing = try QuantizationConfig(method: quantization, config: config, folder: path)
     quantizationSection = quantizing.section
     quantized = QuantizedWeights(
@@ -173,7 +177,8 @@ package struct Checkpoint: Sendable {
       quantization: method,
       sideFiles: takesSideFiles ? try SideFiles.list(folder) : [],
       quantizationFiles: takesSideFiles ? try SideFiles.ofQuantization(folder) : [],
-      hiddenScales: try Quantization.hiddenScales(method, folder: folder))
+      hiddenScales: try Quantization.hiddenScales(method, folder: folder),
+      isLone: !takesSideFiles)
     if let index = weights.index {
       for (tensor, file) in index.tensors
       where checkpoint.tensor(tensor) == nil && !shared.contains(tensor) {
@@ -191,7 +196,8 @@ package struct Checkpoint: Sendable {
     return try Checkpoint(
       path: folder, shards: model.files.map(GGUFShards.header), shardNames: weights.names,
       manifest: try ConfigFile.read(Path.join(folder, "shardweld.json"))?.json,
-      sideFiles: takesSideFiles ? try SideFiles.list(folder) : [], gguf: model)
+      sideFiles: takesSideFiles ? try SideFiles.list(folder) : [], isLone: !takesSideFiles,
+      gguf: model)
   }
 }
 

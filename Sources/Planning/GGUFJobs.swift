@@ -1,6 +1,6 @@
 // Output files in llama.cpp's container. A file's prelude is what `GGUFFile` describes: counts, the
-// base's keys byte for byte, a description of each tensor. Keys that say how the files are split, or
-// what most weights are, follow what the output is.
+// base's keys byte for byte, a description of each tensor. Keys that say how the files are split,
+// or what most weights are, follow what the output is.
 //
 //   one file                     all keys
 //   STEM-00001-of-00003.gguf     all keys, split.no 0, split.count 3, split.tensors.count

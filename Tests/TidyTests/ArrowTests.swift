@@ -9,9 +9,11 @@ private let allowed: [String: Set<String>] = [
   "Safetensors": ["OrderedJSON", "Storage"],
   "TorchFiles": ["OrderedJSON", "Safetensors", "Storage"],
   "GGUF": ["OrderedJSON", "Storage"],
-  "Checkpoints": ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"],
+  "Checkpoints": [
+    "GGUF", "NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles",
+  ],
   "Adapters": ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"],
-  "Planning": ["Adapters", "Checkpoints", "OrderedJSON", "Safetensors", "Storage"],
+  "Planning": ["Adapters", "Checkpoints", "GGUF", "OrderedJSON", "Safetensors", "Storage"],
   "Ledger": ["OrderedJSON", "Planning", "Safetensors", "Storage"],
   "Merging": ["GGUF", "Kernels", "Planning", "Safetensors", "Storage"],
   "Messaging": ["CLinux", "CZeroMQ", "Planning", "Storage"],

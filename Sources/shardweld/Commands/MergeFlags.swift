@@ -172,8 +172,8 @@ struct MergeFlags: CommandFlags, Equatable {
       .value(
         "--requantize", .choice(MergeOptions.Requantize.self), \.requantize,
         "Put the weights that an adapter touches back into the base's own quantised form (same): "
-          + "FP8 by channel or block, compressed-tensors' int4 and int8, MXFP4, NF4; of GGUF, Q8_0, "
-          + "Q5_1, Q5_0, Q4_1, Q4_0, which can be named to have them for any other type."),
+          + "FP8 by channel or block, compressed-tensors' int4 and int8, MXFP4, NF4; of GGUF, "
+          + "Q8_0, Q5_1, Q5_0, Q4_1, Q4_0, which can be named to have them for any other type."),
       .value(
         "--lost-updates", .choice(MergeOptions.LostUpdates.self), \.lostUpdates,
         "What to do where 99 % of the elements that an update moves fall back to what the "

@@ -27,13 +27,14 @@ struct OutputPlace {
     path = Path.join(folder, rest)
   }
 
-  /// Refuses a place in which one of the inputs would be harmed.
-  func check(base: String, adapters: [String]) throws(CommandError) {
-    if Self.holds(base, path) {
+  /// Refuses a place in which one of the inputs would be harmed: the base's folder or files, or an
+  /// adapter's folder.
+  func check(base: [String], adapters: [String]) throws(CommandError) {
+    if let base = base.first(where: { Self.holds($0, path) }) {
       throw .refused("\(output) lies inside the base \(base); choose a folder of its own")
     }
     let job = JobFolder(output: path)
-    for input in [base] + adapters {
+    for input in base + adapters {
       if Self.holds(path, input) {
         throw .refused("\(input) lies inside the output \(output); choose another output")
       }

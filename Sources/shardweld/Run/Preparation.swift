@@ -105,7 +105,7 @@ struct Preparation {
   func checkPlace(of output: String, overwrite: Bool) throws(CommandError) {
     let place = try OutputPlace(output)
     try place.check(
-      base: Path.resolved(checkpoint.path) ?? checkpoint.path,
+      base: checkpoint.places.map { Path.resolved($0) ?? $0 },
       adapters: adapters.map { Path.resolved($0.path) ?? $0.path })
     try place.checkJobFolder()
     let status = try wrap(CommandError.storage) { () throws(StorageError) in
