@@ -68,7 +68,8 @@ let package = Package(
       "Checkpoints",
       ["GGUF", "NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
     module(
-      "Adapters", ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
+      "Adapters",
+      ["GGUF", "NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"]),
     module(
       "Planning", ["Adapters", "Checkpoints", "GGUF", "OrderedJSON", "Safetensors", "Storage"]),
     module("Ledger", ["OrderedJSON", "Planning", "Storage"]),
@@ -99,7 +100,7 @@ let package = Package(
     tests("TorchFilesTests", ["Safetensors", "Storage", "TorchFiles"]),
     tests("GGUFTests", ["GGUF", "Storage"]),
     tests("CheckpointsTests", ["Checkpoints", "GGUF", "OrderedJSON", "Safetensors", "Storage"]),
-    tests("AdaptersTests", ["Adapters", "OrderedJSON", "Safetensors", "Storage"]),
+    tests("AdaptersTests", ["Adapters", "GGUF", "OrderedJSON", "Safetensors", "Storage"]),
     tests("PlanningTests", stages),
     tests("LedgerTests", ["Ledger", "OrderedJSON", "Planning", "Storage"]),
     tests("MergingTests", stages),

@@ -23,6 +23,8 @@ package struct AdapterModule: Equatable, Sendable {
   package var repeats = 1
   /// A is (in, r) and B is (r, out): each the transpose of what PEFT stores.
   package var isTransposed = false
+  /// A alone is the transpose of what PEFT stores.
+  package var hasTransposedA = false
   /// B's rows may lie in the order of Meta's rotary embeddings; the base's kind decides.
   package var isRotary = false
   /// Where the file itself gives it, module by module; else the config does.
@@ -43,7 +45,7 @@ package struct AdapterModule: Equatable, Sendable {
 
   /// Ranks of A and of B: the same number, unless the file is wrong.
   package var ranks: (a: Int, b: Int) {
-    isTransposed ? (a.shape[1], b.shape[0]) : (a.shape[0], b.shape[1])
+    (a.shape[isTransposed || hasTransposedA ? 1 : 0], b.shape[isTransposed ? 0 : 1])
   }
 }
 
@@ -104,6 +106,7 @@ extension Adapter {
     case .diffusers: return try DiffusersReader(folder).adapter()
     case .torchtune: return try TorchtuneReader(folder).adapter()
     case .tinker: return try TinkerReader(folder).adapter()
+    case .gguf: return try GGUFReader(folder).adapter()
     }
   }
 

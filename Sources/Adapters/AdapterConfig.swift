@@ -34,6 +34,8 @@ package struct AdapterConfig: Sendable {
   package let peftVersion: String?
   /// Name or path of the model that it was trained on, as PEFT saved it.
   package let baseName: String?
+  /// What a file of llama.cpp calls the kind of model that it is for.
+  package let architecture: String?
   /// Columns of a packed expert factor B lie expert by expert instead of rank by rank.
   package let groupsExpertColumns: Bool
   /// What the config calls alpha.
@@ -101,6 +103,7 @@ extension AdapterConfig {
     taskType = try reader.text("task_type")
     peftVersion = try reader.text("peft_version")
     baseName = json["base_model_name_or_path"]?.text
+    architecture = nil
     baseModelClass = json["auto_mapping"]?["base_model_class"]?.text
     var saved = try reader.texts("modules_to_save")
     // PEFT adds these heads by itself for the three tasks that train one.
@@ -126,7 +129,8 @@ extension AdapterConfig {
   /// Of a format that keeps rank and scale elsewhere: all that is known is said here, and every
   /// module brings its own scale.
   init(
-    format: AdapterFormat, path: String, usesDoRA: Bool = false, ensuresWeightTying: Bool = false
+    format: AdapterFormat, path: String, usesDoRA: Bool = false, ensuresWeightTying: Bool = false,
+    architecture: String? = nil
   ) {
     self.path = path
     self.format = format
@@ -138,6 +142,7 @@ extension AdapterConfig {
     self.usesDoRA = usesDoRA
     fanInFanOut = false
     self.ensuresWeightTying = ensuresWeightTying
+    self.architecture = architecture
     (modulesToSave, targetParameters, tokenRows) = ([], [], [])
     layerReplication = []
     (taskType, baseModelClass, peftVersion, baseName) = (nil, nil, nil, nil)

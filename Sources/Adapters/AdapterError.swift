@@ -1,5 +1,6 @@
 // Why an adapter cannot be used. Cases carry facts; `sentence` says what failed, on what, what was
 // expected and found, and what to do.
+package import GGUF
 package import OrderedJSON
 package import Safetensors
 package import Storage
@@ -9,6 +10,7 @@ package enum AdapterError: Error, Equatable {
   case storage(StorageError)
   case container(SafetensorsError)
   case torchFile(TorchFileError)
+  case gguf(GGUFError)
   /// adapter_config.json is no JSON or a member is of the wrong kind.
   case badConfig(path: String, JSONError)
   case badMember(path: String, key: String, expected: String)
@@ -16,6 +18,8 @@ package enum AdapterError: Error, Equatable {
   case noConfig(path: String)
   /// A kind of file that is known and not read.
   case foreign(path: String, writer: String, instead: String)
+  /// A file of llama.cpp's container that is no LoRA, or has a value that none has.
+  case metadata(path: String, key: String, expected: String, found: GGUFValue?)
   /// No config, and tensors that no format without one has.
   case unknownFormat(path: String, tensor: String)
   /// A format that keeps rank and alpha in a config, without it.
@@ -39,6 +43,8 @@ package enum AdapterError: Error, Equatable {
   /// The files of several ranks or processes were saved without being gathered.
   case emptyTensor(path: String, tensor: String)
   case dtype(path: String, tensor: String, found: DType)
+  /// A factor in a type of llama.cpp's that is no float.
+  case quantised(path: String, tensor: String, found: GGMLType)
   case pattern(path: String, key: String)
   /// A scalar that must be a plain number is none.
   case scalar(path: String, tensor: String)
@@ -48,6 +54,7 @@ package enum AdapterError: Error, Equatable {
     case .storage(let error): error.sentence
     case .container(let error): error.sentence
     case .torchFile(let error): error.sentence
+    case .gguf(let error): error.sentence
     case .badConfig(let path, let error): "\(path) is not valid JSON: \(error.sentence)"
     case .badMember(let path, let key, let expected):
       "\(path): \"\(key)\" must be \(expected); correct the file or save the adapter again"
@@ -56,6 +63,9 @@ package enum AdapterError: Error, Equatable {
         + "name the folder that PEFT's save_pretrained wrote"
     case .foreign(let path, let writer, let instead):
       "\(path) is an adapter of \(writer), whose files are not read; \(instead)"
+    case .metadata(let path, let key, let expected, let found):
+      "\(path): \(key) must be \(expected), \(found?.description ?? "nothing") found; give a LoRA "
+        + "that llama.cpp's convert_lora_to_gguf.py wrote"
     case .unknownFormat(let path, let tensor):
       "\(path) has no adapter_config.json beside it, and tensor \"\(tensor)\" is of no kind of "
         + "adapter that is known without one; name an adapter's file or folder"
@@ -88,6 +98,9 @@ package enum AdapterError: Error, Equatable {
         + "before it is saved (ZeRO-3, FSDP)"
     case .dtype(let path, let tensor, let found):
       "\(path): tensor \"\(tensor)\" is \(found.rawValue); F64, F32, F16 or BF16 expected"
+    case .quantised(let path, let tensor, let found):
+      "\(path): tensor \"\(tensor)\" is \(found.name), F32, F16 or BF16 expected; convert the "
+        + "adapter anew with convert_lora_to_gguf.py --outtype f32"
     case .scalar(let path, let tensor):
       "\(path): tensor \"\(tensor)\" must hold one number other than 0; correct the file or save "
         + "the adapter again"

@@ -7,6 +7,8 @@
 //   out/adapter_config.json, out/adapter_model.bin             as older versions of PEFT saved it
 //   out/adapter_config.json, out/adapters.safetensors                                     mlx-lm
 //   style.safetensors, or the folder that holds it alone                 formats without a config
+//   adapter.gguf, or the folder that holds it and no other adapter                      llama.cpp
+import GGUF
 import OrderedJSON
 package import Safetensors
 import Storage
@@ -25,6 +27,8 @@ package struct AdapterFolder: Sendable {
   package let files: [ShardHeader]
   /// Names of `files` inside the folder.
   package let fileNames: [String]
+  /// Metadata of a file of llama.cpp's container; nil for others.
+  var gguf: GGUFFile?
 
   /// Names of all tensors.
   var tensorNames: some Sequence<String> {
@@ -50,12 +54,15 @@ package struct AdapterFolder: Sendable {
       return try file(given)
     }
     guard let path = try locate(given) else { return try file(try looseFile(in: given)) }
-    return try read(path, path, try weightFiles(in: path))
+    let names = try weightFiles(in: path)
+    if names[0].hasSuffix(GGUFFile.ending) { return try readGGUF(path, path, names[0]) }
+    return try read(path, path, names)
   }
 
   /// An adapter that was named by its file. PEFT's files are nothing without their folder.
   private static func file(_ path: String) throws(AdapterError) -> AdapterFolder {
     let (folder, name) = (Path.parent(path), Path.name(path))
+    if name.hasSuffix(GGUFFile.ending) { return try readGGUF(path, folder, name) }
     guard name.hasSuffix(".safetensors") || TorchFile.isName(name) else {
       if let foreign = ForeignFiles(files: [name]) { throw foreign.refusal(of: path) }
       throw .noWeights(path: folder, found: [name])
@@ -96,10 +103,12 @@ package struct AdapterFolder: Sendable {
     for ending in [".safetensors", ".bin"] where names.contains("pytorch_lora_weights" + ending) {
       return path + "/pytorch_lora_weights" + ending
     }
-    let files = names.filter { $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") }
+    let files = names.filter {
+      ($0.hasSuffix(".safetensors") || $0.hasSuffix(GGUFFile.ending)) && !$0.hasPrefix(".")
+    }
     let isModel = names.contains { $0 == "config.json" || $0.hasSuffix(".index.json") }
     if files.count > 1, !isModel { throw .several(path: path, names: files) }
-    guard files.count == 1, !files[0].hasPrefix("adapter_model") else {
+    guard files.count == 1, !files[0].hasPrefix("adapter_model.safetensors") else {
       throw .noConfig(path: path)
     }
     return path + "/" + files[0]
@@ -136,6 +145,8 @@ package struct AdapterFolder: Sendable {
     // torchtune calls it by the epoch: adapter_0.pt.
     let saved = names.filter { TorchFile.isName($0) && $0.hasPrefix("adapter") }
     if others.isEmpty, saved.count == 1 { return saved }
+    let converted = names.filter { $0.hasSuffix(GGUFFile.ending) && !$0.hasPrefix(".") }
+    if others.isEmpty, saved.isEmpty, converted.count == 1 { return converted }
     throw .noWeights(
       path: path,
       found: names.filter {

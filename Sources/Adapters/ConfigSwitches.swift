@@ -21,8 +21,10 @@ enum ConfigSwitches {
     "runtime_config", "unsloth_fused_expert_lora", "velora_config", "monteclora_config",
   ]
 
+  static let activated = "an activated LoRA acts only after its invocation; it has no merge"
+
   private static let refused: [String: String] = [
-    "alora_invocation_tokens": "an activated LoRA acts only after its invocation; it has no merge",
+    "alora_invocation_tokens": activated,
     "arrow_config": "Arrow chooses among adapters token by token; it has no merge",
   ]
 

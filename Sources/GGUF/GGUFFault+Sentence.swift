@@ -27,7 +27,7 @@ extension GGUFFault {
       "key \(Self.quote(key)) has a value of the unknown type \(found)"
     case .nestedList(let key): "key \(Self.quote(key)) has a list of lists"
     case .alignment(let found):
-      "general.alignment must be a power of two as uint32, \(Self.text(found)) found"
+      "general.alignment must be a power of two as uint32, \(found) found"
     default: tensorFinding
     }
   }
@@ -70,17 +70,6 @@ extension GGUFFault {
     }
   }
 
-  private static func text(_ value: GGUFValue) -> String {
-    switch value {
-    case .unsigned(let number): "\(number)"
-    case .signed(let number): "\(number)"
-    case .float(let number): "\(number)"
-    case .bool(let flag): "\(flag)"
-    case .string(let text): quote(text)
-    case .array(let type, let count): "a list of \(count) \(type.name)"
-    }
-  }
-
   /// A name from the file, with what a terminal would act on escaped, cut where it is long.
   static func quote(_ name: String) -> String {
     let cut = name.unicodeScalars.count > 200
@@ -106,6 +95,19 @@ extension SplitFault {
     case .missing: "fetch the missing file"
     case .unnamed: "give the files the names that llama-gguf-split gave them"
     case .key, .repeatedTensor: "fetch the files of one set again"
+    }
+  }
+}
+
+extension GGUFValue: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .unsigned(let number): "\(number)"
+    case .signed(let number): "\(number)"
+    case .float(let number): "\(number)"
+    case .bool(let flag): "\(flag)"
+    case .string(let text): GGUFFault.quote(text)
+    case .array(let type, let count): "a list of \(count) \(type.name)"
     }
   }
 }

@@ -45,6 +45,7 @@ struct AdapterResolver {
   /// The adapter's steps, in the order in which they must be done on one tensor: whole tensors,
   /// low-rank updates, bias updates, rows.
   func steps() throws(PlanningError) -> AdapterSteps {
+    if adapter.config.format == .gguf { throw .needsGGUFBase(adapter: adapter.path) }
     let naming = try chooseNaming()
     let (stacked, plain) = splitModules(adapter.modules, naming)
     var steps: [Step] = []

@@ -24,6 +24,8 @@ package enum PlanningError: Error, Equatable {
   case convention(adapter: String, tensor: String, target: String, what: String)
   /// The order of the rows of a head is not known, or DoRA stands in its way.
   case headOrder(adapter: String, module: String, model: String?)
+  /// A LoRA of llama.cpp for another base than a .gguf file.
+  case needsGGUFBase(adapter: String)
   /// The layers that the adapter was trained on cannot be made of the base's.
   case replication(adapter: String, problem: String)
   case groupedConvolution(adapter: String, tensor: String, target: String)
@@ -110,6 +112,9 @@ package enum PlanningError: Error, Equatable {
       "\(adapter): in which order module \"\(module)\" has the rows of its heads is not known "
         + "for a base of type \(model ?? "that no config.json tells"); "
         + "export it with torchtune as a PEFT adapter"
+    case .needsGGUFBase(let adapter):
+      "\(adapter) is a LoRA of llama.cpp, for a .gguf base; give the PEFT adapter that it was "
+        + "converted from, or the .gguf model as --base"
     case .replication(let adapter, let problem):
       "\(adapter): layer_replication cannot be followed: \(problem)"
     case .groupedConvolution(let adapter, let tensor, let target):

@@ -54,11 +54,12 @@ struct LowRankProduct: Equatable {
   var columns: Int { right.columns }
   var rank: Int { right.rows }
 
-  /// B·A of a plain pair: (out, r) and (r, in…), or both stored transposed.
+  /// B·A of a plain pair: (out, r) and (r, in…), or stored transposed.
   init(_ module: AdapterModule) {
     left = StridedMatrix(module.b)
     right = StridedMatrix(module.a)
     if module.isTransposed { (left, right) = (left.transposed, right.transposed) }
+    if module.hasTransposedA { right = right.transposed }
   }
 
   init(left: StridedMatrix, right: StridedMatrix) {

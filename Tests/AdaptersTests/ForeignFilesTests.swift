@@ -16,20 +16,15 @@ struct ForeignFilesTests {
 
   private let litGPT =
     "is an adapter of LitGPT, whose files are not read; merge it with litgpt merge_lora and give the model to litgpt convert_from_litgpt"
-  private let gguf =
-    "is an adapter of llama.cpp, whose files are not read; give the adapter that convert_lora_to_gguf.py was given"
   private let megatron =
     "is an adapter of Megatron-Bridge or NeMo, whose files are not read; export it as a PEFT adapter, with Megatron-Bridge's export_adapter.py"
 
   @Test func `files are known by their names`() throws {
     try scratch.write("lit/lit_model.pth.lora", "x")
     try scratch.write("lit/hyperparameters.yaml", "lora_r: 8")
-    try scratch.write("llama/adapter.gguf", "GGUF")
     try scratch.write("iter_0000100/__0_0.distcp", "x")
     #expect(refusal("lit") == "lit \(litGPT)")
     #expect(refusal("lit/lit_model.pth.lora") == "lit/lit_model.pth.lora \(litGPT)")
-    #expect(refusal("llama") == "llama \(gguf)")
-    #expect(refusal("llama/adapter.gguf") == "llama/adapter.gguf \(gguf)")
     #expect(refusal("iter_0000100") == "iter_0000100 \(megatron)")
   }
 

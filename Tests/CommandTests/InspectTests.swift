@@ -337,6 +337,16 @@ struct InspectTests {
     #expect(json["dtypes"]?.elements?[0]["dtype"]?.text == "Q4_0")
   }
 
+  @Test func `a LoRA of llama_cpp's is told from its header`() throws {
+    let path =
+      #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2)
+      .joined(separator: "/") + "/Fixtures/gguf/lora.gguf"
+    let text = try inspect(path)
+    #expect(text.contains("          general.type: \"adapter\"\n"))
+    #expect(text.contains("          adapter.lora.alpha: 12.0\n"))
+    #expect(text.contains("    1  BF16   6 x 2       24 B  blk.*.attn_q.weight.lora_b\n"))
+  }
+
   @Test func `a file that only has llama_cpp's ending is refused`() throws {
     let path = try scratch.write("m.gguf", "no model")
     #expect(

@@ -40,6 +40,9 @@ final class TinyModel {
     adapters.append((folder.path(), strength))
   }
 
+  /// Adds an adapter that lies elsewhere.
+  func add(file path: String) { adapters.append((path, 1)) }
+
   func plan(_ change: (inout MergeOptions) -> Void = { _ in }) throws -> MergePlan {
     var options = MergeOptions()
     change(&options)

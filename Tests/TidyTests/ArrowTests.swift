@@ -12,7 +12,7 @@ private let allowed: [String: Set<String>] = [
   "Checkpoints": [
     "GGUF", "NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles",
   ],
-  "Adapters": ["NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"],
+  "Adapters": ["GGUF", "NameExpressions", "OrderedJSON", "Safetensors", "Storage", "TorchFiles"],
   "Planning": ["Adapters", "Checkpoints", "GGUF", "OrderedJSON", "Safetensors", "Storage"],
   "Ledger": ["OrderedJSON", "Planning", "Safetensors", "Storage"],
   "Merging": ["GGUF", "Kernels", "Planning", "Safetensors", "Storage"],

@@ -1,6 +1,6 @@
 // Who wrote an adapter's files, told by what stands in them: names of tensors and members of the
-// config, never the names of files. Each format but PEFT's is one reader in this folder, which
-// turns foreign names into the values of `Adapter`.
+// config, never the names of files; llama.cpp's by its container. Each format but PEFT's is one
+// reader in this folder, which turns foreign names into the values of `Adapter`.
 package import OrderedJSON
 
 /// A way to lay an adapter down in files.
@@ -11,6 +11,8 @@ package enum AdapterFormat: String, CaseIterable, Sendable {
   case diffusers = "DIFFUSERS"
   case torchtune = "TORCHTUNE"
   case tinker = "TINKER"
+  /// Told by its container.
+  case gguf = "GGUF"
 
   /// The format of tensors with these names, and of a config, where there is one beside them.
   package static func of(_ config: JSON?, names: some Sequence<String>) -> AdapterFormat {
@@ -43,6 +45,7 @@ extension AdapterFolder {
 
   /// PEFT's own where nothing says otherwise; without a config that is nothing to go by.
   func format() throws(AdapterError) -> AdapterFormat {
+    if gguf != nil { return .gguf }
     if let foreign = ForeignFiles(tensors: tensorNames) { throw foreign.refusal(of: path) }
     let config = try config()
     let format = AdapterFormat.of(config, names: tensorNames)

@@ -1,22 +1,18 @@
 // Files that are known and not read, each with the way to one that is:
 //
 //   lit_model.pth.lora                                      LitGPT: a pickle
-//   adapter.gguf                                            llama.cpp: rows in an order of its own
 //   iter_0000100/__0_0.distcp                               Megatron: shards of many processes
 //   decoder.layers.0.….linear_qkv.adapter.linear_in.weight  Megatron's names: no alpha beside them
 //
-// Source: litgpt `scripts/merge_lora.py`, llama.cpp `convert_lora_to_gguf.py`, Megatron-Bridge
-// `peft/utils.py`.
+// Source: litgpt `scripts/merge_lora.py`, Megatron-Bridge `peft/utils.py`.
 
 enum ForeignFiles: CaseIterable {
-  case litGPT, gguf, megatron
+  case litGPT, megatron
 
   /// By the names of files in a folder, or of the file that was given.
   init?(files: [String]) {
     if files.contains(where: { $0.hasSuffix(".pth.lora") }) {
       self = .litGPT
-    } else if files.contains(where: { $0.hasSuffix(".gguf") }) {
-      self = .gguf
     } else if files.contains(where: { $0.hasSuffix(".distcp") }) {
       self = .megatron
     } else {
@@ -48,10 +44,6 @@ enum ForeignFiles: CaseIterable {
       .foreign(
         path: path, writer: "LitGPT",
         instead: "merge it with litgpt merge_lora and give the model to litgpt convert_from_litgpt")
-    case .gguf:
-      .foreign(
-        path: path, writer: "llama.cpp",
-        instead: "give the adapter that convert_lora_to_gguf.py was given")
     case .megatron:
       .foreign(
         path: path, writer: "Megatron-Bridge or NeMo",

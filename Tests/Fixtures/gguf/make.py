@@ -3,6 +3,8 @@
 #   plain.gguf                         every type of metadata, plain and quantised tensors
 #   big-endian.gguf                    a little of the same with its numbers turned
 #   split-0000*-of-00003.gguf          a set; its first part holds no tensor
+#   lora.gguf                          a LoRA as convert_lora_to_gguf.py lays one down
+#   lora.gguf                          a LoRA as convert_lora_to_gguf.py lays one down
 #
 #   python3 -m venv venv && venv/bin/pip install gguf==0.19.0 numpy==2.4.6
 #   venv/bin/python make.py
@@ -10,7 +12,7 @@ import pathlib
 
 import numpy as np
 from gguf import GGMLQuantizationType as T
-from gguf import GGUFEndian, GGUFValueType, GGUFWriter
+from gguf import GGUFEndian, GGUFValueType, GGUFWriter, quantize
 
 here = pathlib.Path(__file__).parent
 random = np.random.default_rng(20)
@@ -52,6 +54,24 @@ def split():
     finish(writer)
 
 
+def lora():
+    writer = GGUFWriter(here / "lora.gguf", "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 12)
+    for name, shape in [
+        ("blk.0.ffn_up_exps.weight.lora_a", (2, 2, 4)),
+        ("blk.0.ffn_up_exps.weight.lora_b", (2, 5, 2)),
+        ("token_embd.weight.lora_a", (8, 2)), ("token_embd.weight.lora_b", (4, 2)),
+        ("blk.0.attn_norm.weight", (4,)),
+    ]:
+        writer.add_tensor(name, random.normal(size=shape).astype(np.float32))
+    writer.add_tensor("blk.0.attn_q.weight.lora_a", random.normal(size=(2, 4)).astype(np.float16))
+    halves = quantize(random.normal(size=(6, 2)).astype(np.float32), T.BF16)
+    writer.add_tensor("blk.0.attn_q.weight.lora_b", halves, raw_dtype=T.BF16)
+    finish(writer)
+
+
 def finish(writer):
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -62,3 +82,4 @@ def finish(writer):
 plain()
 big_endian()
 split()
+lora()
