@@ -28,13 +28,14 @@ final class MergeContext {
 }
 
 /// Part of a factor and where its elements go: element [i, k] of the part goes to
-/// `rowPlace.index(rowFirst + i) + columnPlace.index(columnFirst + k)`.
+/// `rowPlace.index(rowFirst + i·rowStep) + columnPlace.index(columnFirst + k)`.
 struct FactorPart {
   var factor: Factor
   var rows: Range<Int>
   var columns: Range<Int>
   var rowPlace: AxisPlacement
   var rowFirst = 0
+  var rowStep = 1
   var columnPlace: AxisPlacement
   var columnFirst = 0
 }
@@ -42,15 +43,18 @@ struct FactorPart {
 extension MergeContext {
   /// Reads, widens and places part of a factor.
   ///
-  /// Lines run along the axis with the smaller stride; several lines are read at once where little
-  /// lies between them.
+  /// Lines run along the axis with the smaller stride, along columns where rows go to every second
+  /// place; several lines are read at once where little lies between them.
   func load(
     _ part: FactorPart, _ precision: Precision, to target: UnsafeMutableRawPointer,
     _ bench: Workbench
   ) throws(MergingError) {
+    guard part.factor.headRows == 0 else {
+      return try unsafe loadHeads(part, precision, to: target, bench)
+    }
     let factor = part.factor
     let alongColumns =
-      part.rows.count == 1
+      part.rows.count == 1 || part.rowStep != 1
       || (part.columns.count != 1 && factor.columnStride <= factor.rowStride)
     let (outer, outerStride) =
       alongColumns ? (part.rows, factor.rowStride) : (part.columns, factor.columnStride)
@@ -58,7 +62,8 @@ extension MergeContext {
       alongColumns
       ? (part.columns, max(1, factor.columnStride)) : (part.rows, max(1, factor.rowStride))
     let outerPlace = alongColumns ? part.rowPlace : part.columnPlace
-    let outerFirst = alongColumns ? part.rowFirst : part.columnFirst
+    let (outerFirst, outerStep) =
+      alongColumns ? (part.rowFirst, part.rowStep) : (part.columnFirst, 1)
     let innerPlace = alongColumns ? part.columnPlace : part.rowPlace
     let innerFirst = alongColumns ? part.columnFirst : part.rowFirst
 
@@ -80,13 +85,28 @@ extension MergeContext {
         try unsafe inputs.read(
           factor.file, into: bytes, at: factor.offset + Int64(element) * Int64(size))
         for line in 0..<lines {
-          let offset = outerPlace.index(outerFirst + first + line) * precision.byteCount
+          let offset =
+            outerPlace.index(outerFirst + (first + line) * outerStep) * precision.byteCount
           unsafe place(
             bytes.baseAddress! + line * outerStride * size, factor.dtype, stride: innerStride,
             count: length, precision, innerPlace, first: innerFirst + start, to: target + offset,
             bench)
         }
       }
+    }
+  }
+
+  /// The same for rows of heads whose halves alternate: half by half.
+  private func loadHeads(
+    _ part: FactorPart, _ precision: Precision, to target: UnsafeMutableRawPointer,
+    _ bench: Workbench
+  ) throws(MergingError) {
+    for run in part.factor.runs(of: part.rows) {
+      var half = part
+      half.factor.headRows = 0
+      (half.rows, half.rowStep) = (run.stored, run.step)
+      half.rowFirst += run.first
+      try unsafe load(half, precision, to: target, bench)
     }
   }
 

@@ -89,6 +89,9 @@ extension Factor {
     guard (0..<inputs.count).contains(file), offset >= 0, rowStride >= 0, columnStride >= 0 else {
       return false
     }
+    guard headRows == 0 || headRows > 0 && headRows % 2 == 0 && rows % headRows == 0 else {
+      return false
+    }
     if rows == 0 || columns == 0 { return true }
     let (down, far) = (rows - 1).multipliedReportingOverflow(by: rowStride)
     let (across, wide) = (columns - 1).multipliedReportingOverflow(by: columnStride)

@@ -96,16 +96,18 @@ extension TensorMerge {
         unsafe scaleRow(row, part.columns, factor, strength, value, variant)
       }
     case (.row, nil):
-      let first = part.rows.lowerBound
-      try unsafe context.eachRun(
-        of: magnitude, from: first - window.rows.lowerBound, count: part.rows.count, precision,
-        bench
-      ) { numbers, place in
-        for i in place {
-          let magnitude = unsafe numbers.number(i - place.lowerBound, precision)
-          let squares = unsafe rowSquares(variant.at(first + i, part.columns.lowerBound), part)
-          guard let factor = doraFactor(magnitude, squares: squares) else { continue }
-          unsafe scaleRow(first + i, part.columns, factor, strength, value, variant)
+      let first = part.rows.lowerBound - window.rows.lowerBound
+      for run in product(of: index)!.left.runs(of: first..<first + part.rows.count) {
+        try unsafe context.eachRun(
+          of: magnitude, from: run.stored.lowerBound, count: run.stored.count, precision, bench
+        ) { numbers, place in
+          for i in place {
+            let row = part.rows.lowerBound + run.first + i * run.step
+            let magnitude = unsafe numbers.number(i - place.lowerBound, precision)
+            let squares = unsafe rowSquares(variant.at(row, part.columns.lowerBound), part)
+            guard let factor = doraFactor(magnitude, squares: squares) else { continue }
+            unsafe scaleRow(row, part.columns, factor, strength, value, variant)
+          }
         }
       }
     case (.column, nil): unreachable("no norms of columns for update \(index)")

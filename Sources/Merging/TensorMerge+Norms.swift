@@ -78,20 +78,24 @@ extension TensorMerge {
         }
       })
     try line.run(report: report)
-    return try factors(sums, count: window.columns.count, magnitude, crew.benches[0])
+    return try factors(sums, [.plain(0..<window.columns.count)], magnitude, crew.benches[0])
   }
 
-  /// m / ‖V‖ of each sum of squares.
+  /// m / ‖V‖ of each sum of squares; runs of the magnitudes as they are stored.
   private func factors(
-    _ sums: Buffer, count: Int, _ magnitude: TensorBytes, _ bench: Workbench
+    _ sums: Buffer, _ runs: [Factor.Run], _ magnitude: TensorBytes, _ bench: Workbench
   ) throws(MergingError) -> DoraFactors {
-    let factors = DoraFactors(count: count, precision)
-    try unsafe context.eachRun(of: magnitude, from: 0, count: count, precision, bench) {
-      numbers, place in
-      for i in place {
-        let squares = unsafe sums.bytes.load(fromByteOffset: i * 8, as: Double.self)
-        let magnitude = unsafe numbers.number(i - place.lowerBound, precision)
-        factors.set(i, to: doraFactor(magnitude, squares: squares), precision)
+    let factors = DoraFactors(count: unsafe sums.bytes.count / 8, precision)
+    for run in runs {
+      try unsafe context.eachRun(
+        of: magnitude, from: run.stored.lowerBound, count: run.stored.count, precision, bench
+      ) { numbers, place in
+        for i in place {
+          let index = run.first + i * run.step
+          let squares = unsafe sums.bytes.load(fromByteOffset: index * 8, as: Double.self)
+          let magnitude = unsafe numbers.number(i - place.lowerBound, precision)
+          factors.set(index, to: doraFactor(magnitude, squares: squares), precision)
+        }
       }
     }
     return factors
@@ -138,6 +142,7 @@ extension TensorMerge {
         }
       })
     try line.run(report: report)
-    return try factors(sums, count: window.rows.count, magnitude, crew.benches[0])
+    let runs = product(of: index)!.left.runs(of: 0..<window.rows.count)
+    return try factors(sums, runs, magnitude, crew.benches[0])
   }
 }

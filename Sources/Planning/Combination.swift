@@ -89,10 +89,11 @@ extension Combination {
     ]
   }
 
-  /// A factor that is all of a stored matrix, or of its transpose; nil for others.
+  /// A factor that is all of a stored matrix as it lies, or of its transpose; nil for others.
   private func operand(
     _ role: String, _ factor: Factor, _ rows: Int, _ columns: Int
   ) -> Operand? {
+    if factor.headRows > 0 { return nil }
     let tensor = TensorBytes(
       file: factor.file, offset: factor.offset, dtype: factor.dtype, elementCount: rows * columns)
     if factor.rowStride == columns, factor.columnStride == 1 {

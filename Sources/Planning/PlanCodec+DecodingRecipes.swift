@@ -168,7 +168,7 @@ extension PlanCodec {
   ) throws(PlanError) -> [Operand] {
     var operands: [Operand] = []
     try reader.object { role, reader throws(PlanError) in
-      let (dtype, numbers) = try readPlace(&reader, role, count: 3, more: true)
+      let (dtype, numbers) = try readPlace(&reader, role, count: 3, most: .max)
       let shape = Array(numbers.dropFirst(3))
       guard try elementCount(of: shape, role) == numbers[2] else {
         throw .invalid(member: role, found: "\(shape)")
@@ -224,19 +224,19 @@ extension PlanCodec {
       file: numbers[0], offset: Int64(numbers[1]), dtype: dtype, elementCount: numbers[2])
   }
 
-  /// `[file, offset, dtype, row stride, column stride]`.
+  /// `[file, offset, dtype, row stride, column stride]`, and perhaps the rows of a head.
   private static func readFactor(
     _ reader: inout JSONReader, _ member: String
   ) throws(PlanError) -> Factor {
-    let (dtype, numbers) = try readPlace(&reader, member, count: 4)
+    let (dtype, numbers) = try readPlace(&reader, member, count: 4, most: 5)
     return Factor(
       file: numbers[0], offset: Int64(numbers[1]), dtype: dtype, rowStride: numbers[2],
-      columnStride: numbers[3])
+      columnStride: numbers[3], headRows: numbers.count > 4 ? numbers[4] : 0)
   }
 
-  /// A list of `count` numbers, or `more`, with a dtype in the third place.
+  /// A list of `count` numbers, up to `most`, with a dtype in the third place.
   private static func readPlace(
-    _ reader: inout JSONReader, _ member: String, count: Int, more: Bool = false
+    _ reader: inout JSONReader, _ member: String, count: Int, most: Int? = nil
   ) throws(PlanError) -> (DType, [Int]) {
     var dtype: DType?
     var numbers: [Int] = []
@@ -249,7 +249,7 @@ extension PlanCodec {
       }
       position += 1
     }
-    guard let dtype, more ? numbers.count >= count : numbers.count == count else {
+    guard let dtype, (count...(most ?? count)).contains(numbers.count) else {
       throw .invalid(member: member, found: "a list of \(position) values")
     }
     return (dtype, numbers)

@@ -156,6 +156,7 @@ extension PlanCodec {
       writer.string(factor.dtype.rawValue)
       writer.integer(factor.rowStride)
       writer.integer(factor.columnStride)
+      if factor.headRows > 0 { writer.integer(factor.headRows) }
     }
   }
 

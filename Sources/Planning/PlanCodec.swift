@@ -29,8 +29,9 @@
 // "pieces":["474755…",[0,24,4096],…]}` behind its byteCount: bytes in hexadecimal, or
 // [file, offset, byteCount].
 // `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
-// row stride, column stride]; a role is an adapter's index or -1 for the base. Doubles are the
-// shortest text that reads back to the same bits.
+// row stride, column stride], with the rows of a head behind where its halves alternate; a role is
+// an adapter's index or -1 for the base. Doubles are the shortest text that reads back to the same
+// bits.
 package import OrderedJSON
 package import Storage
 

@@ -134,7 +134,7 @@ struct Requantized {
     turned.decoding?.isTransposed = false
     turned.updates = []
     for update in draft.updates {
-      guard case .lowRank(let product) = update.rule else { return nil }
+      guard case .lowRank(let product) = update.rule, product.left.headRows == 0 else { return nil }
       let matrix = update.window.rows.lowerBound / rows
       guard update.window.rows.upperBound <= (matrix + 1) * rows else { return nil }
       var copy = update

@@ -21,27 +21,6 @@ package struct TensorBytes: Equatable, Sendable {
   package var byteCount: Int64 { Int64(elementCount) * Int64(dtype.bitCount) / 8 }
 }
 
-/// A matrix inside an input file, walked by strides; so one stored tensor serves as itself, as its
-/// transpose, or as one expert's share of it.
-package struct Factor: Equatable, Sendable {
-  /// Index into `MergePlan.inputs`.
-  package var file: Int
-  /// Where element [0, 0] lies, counted in bytes from the start of the file.
-  package var offset: Int64
-  package var dtype: DType
-  /// Elements from one row to the next, and from one column to the next.
-  package var rowStride: Int
-  package var columnStride: Int
-
-  package init(file: Int, offset: Int64, dtype: DType, rowStride: Int, columnStride: Int) {
-    self.file = file
-    self.offset = offset
-    self.dtype = dtype
-    self.rowStride = rowStride
-    self.columnStride = columnStride
-  }
-}
-
 /// scale × (left · right): left is the window's rows × rank, right is rank × the window's columns.
 ///
 /// Summed along the rank in order with fused multiply-adds from 0, then multiplied by the scale and

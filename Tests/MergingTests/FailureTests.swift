@@ -217,6 +217,7 @@ import Testing
     try expectUnfit(.file, product { $0.left.rowStride = 1 << 20 })
     try expectUnfit(.file, product { $0.left.rowStride = .max })
     try expectUnfit(.file, product { $0.right.columnStride = -1 })
+    for rows in [-2, 3, 4] { try expectUnfit(.file, product { $0.left.headRows = rows }) }
     try expectUnfit(.file, product { $0.right.offset = 1 << 40 })
     try expectUnfit(.dtype, product { $0.right.dtype = .i32 })
     let short = TensorBytes(file: 1, offset: 0, dtype: .f32, elementCount: 5)

@@ -32,9 +32,13 @@ import Testing
     let mergeable: [DType] = [.bf16, .f16, .f32]
     let dtype = mergeable.randomElement(using: &fixture.random)!
     let strength = Bool.random(using: &fixture.random) ? 1 : 0.4
-    let product = fixture.lowRank(
+    var product = fixture.lowRank(
       window, rank: Int.random(in: 1...24, using: &fixture.random), dtype,
       transposed: Bool.random(using: &fixture.random))
+    let heads = (1...window.rows.count).filter { $0 % 2 == 0 && window.rows.count % $0 == 0 }
+    if Int.random(in: 0..<3, using: &fixture.random) == 0 {
+      product.left.headRows = heads.randomElement(using: &fixture.random) ?? 0
+    }
     let count = window.rows.count * window.columns.count
     switch Int.random(in: 0..<8, using: &fixture.random) {
     case 0: return .add(fixture.put(count, dtype), scale: 0.7)

@@ -89,7 +89,8 @@ enum Reference {
     eachElement(window, recipe.columns) { i, j, n in
       let index = axis == .row ? i : j
       guard squares[index] != 0 else { return }
-      let factor = m[index] / T(squares[index].squareRoot())
+      let own = axis == .row ? stored(index, product.left) : index
+      let factor = m[own] / T(squares[index].squareRoot())
       w[n] = moved(w[n], factor * v[i * columns + j], strength)
     }
   }
@@ -112,10 +113,17 @@ enum Reference {
   private static func element<T: WorkingNumber>(
     _ factor: Factor, _ row: Int, _ column: Int, _ files: [[UInt8]]
   ) -> T {
-    let index = row * factor.rowStride + column * factor.columnStride
+    let index = stored(row, factor) * factor.rowStride + column * factor.columnStride
     return T(
       Elements.number(
         files[factor.file], Int(factor.offset) + index * factor.dtype.byteCount, factor.dtype))
+  }
+
+  /// Where a row of a head of alternating halves lies: the first half holds the even ones.
+  private static func stored(_ row: Int, _ factor: Factor) -> Int {
+    guard factor.headRows > 0 else { return row }
+    let inHead = row % factor.headRows
+    return row - inHead + inHead % 2 * (factor.headRows / 2) + inHead / 2
   }
 
   private static func numbers<T: WorkingNumber>(_ tensor: TensorBytes, _ files: [[UInt8]]) -> [T] {

@@ -98,6 +98,26 @@ import Testing
     try fixture.expectReference()
   }
 
+  @Test func `halves of heads alternate where a factor says so`() throws {
+    let fixture = try Fixture()
+    let window = Window.whole(24, 40)
+    for transposed in [false, true] {
+      for rank in [1, 5] {
+        var product = fixture.lowRank(window, rank: rank, transposed: transposed)
+        product.left.headRows = 8
+        fixture.tensor([24, 40], .f32, [fixture.update(window, .lowRank(product))])
+        let magnitude = fixture.put(24, .f32)
+        fixture.tensor(
+          [24, 40], .f32,
+          [
+            fixture.update(
+              window, .dora(product, magnitude: magnitude, axis: .row, strength: 1))
+          ])
+      }
+    }
+    try fixture.expectReference()
+  }
+
   @Test func `experts take their own rows and interleaved columns`() throws {
     let fixture = try Fixture()
     let experts = 5

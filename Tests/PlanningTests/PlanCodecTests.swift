@@ -107,6 +107,27 @@ struct PlanCodecTests {
     #expect(back.bitPattern == value.bitPattern)
   }
 
+  @Test func `the order of a head's rows reads back, and takes no room where there is none`() throws
+  {
+    var plan = TinyPlan.everyRule
+    func text(_ plan: MergePlan) -> String {
+      String(decoding: PlanCodec.encode(plan).bytes, as: UTF8.self)
+    }
+    #expect(text(plan).contains(#""left":[1,96,"F32",8,1]"#))
+    guard case .lowRank(var product) = plan.jobs[0].recipes[0].updates[0].rule else {
+      Issue.record("the first rule is another one")
+      return
+    }
+    product.left.headRows = 8
+    plan.jobs[0].recipes[0].updates[0].rule = .lowRank(product)
+    #expect(text(plan).contains(#""left":[1,96,"F32",8,1,8]"#))
+    #expect(try PlanCodec.decode(PlanCodec.encode(plan).bytes) == plan)
+    let broken = text(plan).replacing(#""F32",8,1,8]"#, with: #""F32",8,1,8,8]"#)
+    #expect(throws: PlanError.invalid(member: "left", found: "a list of 7 values")) {
+      try PlanCodec.decode(Array(broken.utf8))
+    }
+  }
+
   // MARK: Slices
 
   @Test func `a slice decodes alone with only the inputs it reads`() throws {
