@@ -71,7 +71,7 @@ extension AdapterResolver {
       for (part, names) in parts {
         for name in names {
           let shape = base.tensor(name)!.shape
-          guard shape.count == 2, names.count == experts,
+          guard shape.count >= 2, names.count == experts,
             shape == base.tensor(parts[0].names[0])!.shape
           else {
             throw .expertCount(
@@ -80,9 +80,9 @@ extension AdapterResolver {
           }
         }
       }
-      let shape = base.tensor(parts[0].names[0])!.shape
-      (d1, d2) = (shape[0] * parts.count, shape[1])
-    case .slice:
+      let shape = base.tensor(parts[0].names[0])!.shape.suffix(2)
+      (d1, d2) = (shape.first! * parts.count, shape.last!)
+    case .slice, .stacked:
       experts = 0
     }
     guard experts > 0, module.a.shape.count == 2, module.b.shape.count == 2,
@@ -171,11 +171,14 @@ extension AdapterResolver {
         part.names.enumerated().map { expert, name in
           Step(target: name) { draft throws(PlanningError) in
             let own = product(expert).rows(index * height..<(index + 1) * height)
-            try draft.append(update(own, draft.wholeWindow), strength, by: self.adapter.path)
+            // Its own rows, where one tensor stacks them all.
+            let first = draft.shape.count > 2 ? expert * height : 0
+            let window = Window(rows: first..<first + height, columns: 0..<own.columns)
+            try draft.append(update(own, window), strength, by: self.adapter.path)
           }
         }
       }
-    case .slice: return []
+    case .slice, .stacked: return []
     }
   }
 

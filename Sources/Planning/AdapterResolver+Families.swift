@@ -13,6 +13,7 @@ extension AdapterResolver {
       throw .unresolved(
         adapter: adapter.path, modules: [module.path], count: 1, total: 1, nearest: [])
     }
+    try checkRows(of: module.path, weight)
     var steps: [Step] = []
     for update in module.updates {
       switch update.target {
@@ -111,7 +112,7 @@ extension AdapterResolver {
     case (false, false): throw misfit(update, draft)
     case (true, false): return false
     case (false, true):
-      guard base.modelType == nil || base.isTransposedLinear(module) else {
+      guard !base.isGGUF, base.modelType == nil || base.isTransposedLinear(module) else {
         throw misfit(update, draft)
       }
       return true

@@ -15,6 +15,11 @@ extension AdapterResolver {
     switch place {
     case .tensor(let name):
       steps = [weightStep(module, name, scale, isShared: isTied && name == tie?.embedding)]
+    case .stacked(let name, let expert):
+      var own = module
+      let shape = base.tensor(name)!.shape
+      own.rows = expert * shape[1]..<(expert + 1) * shape[1]
+      steps = [weightStep(own, name, scale, isShared: false)]
     case .slice(let name, let expert, let part):
       steps = [sliceStep(module, name, expert: expert, part: part, scale)]
     case .experts:
@@ -54,7 +59,8 @@ extension AdapterResolver {
     let strength = self.strength(of: module.path)
     return Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
       draft throws(PlanningError) in
-      let (product, axis) = try self.product(module, draft)
+      var (product, axis) = try self.product(module, draft)
+      product.left.headRows = try self.alternatingRows(module, product, draft.name)
       if draft.shape.count > 2 { draft.columns = product.columns }
       var names = [module.a.name, module.b.name] + (module.alpha.map { [$0.name] } ?? [])
       var updates: [(rule: Rule, window: Window)] = []
@@ -69,7 +75,9 @@ extension AdapterResolver {
         let rule = Rule.dora(
           self.lowRank(product, scale: scale.value), magnitude: self.bytes(magnitude), axis: axis,
           strength: strength.value)
-        updates.append((own ?? rule, draft.wholeWindow))
+        let whole = draft.wholeWindow
+        updates.append(
+          (own ?? rule, Window(rows: module.rows ?? whole.rows, columns: whole.columns)))
       } else {
         updates = try self.pieces(of: product, for: module, draft).map { product, window in
           (.lowRank(self.lowRank(product, scale: scale.value * strength.value)), window)
@@ -99,8 +107,8 @@ extension AdapterResolver {
       return (product.transposed, module.isTransposed ? .row : .column)
     }
     if let rows = module.rows {
-      guard shape.count == 2, shape[1] == product.columns, rows.count == product.rows,
-        rows.upperBound <= shape[0], shape[0] == module.rowCount ?? shape[0]
+      guard shape.count > 1, draft.columns == product.columns, rows.count == product.rows,
+        rows.upperBound <= draft.rows, draft.rows == module.rowCount ?? draft.rows
       else { throw misfit(module, draft, product) }
       return (product, .row)
     }
@@ -115,7 +123,7 @@ extension AdapterResolver {
     case (true, false): return (product, .row)
     case (false, true):
       // No model of a pipeline keeps its weights the other way round.
-      guard ![.kohya, .diffusers].contains(adapter.config.format) else {
+      guard ![.kohya, .diffusers].contains(adapter.config.format), !base.isGGUF else {
         throw misfit(module, draft, product)
       }
       return (product.transposed, .column)
@@ -167,7 +175,7 @@ extension AdapterResolver {
 
   /// Whether the base stores a weight that fits both ways as (in, out): its kind tells.
   func isTransposedByKind(_ module: String, _ draft: TensorDraft) throws(PlanningError) -> Bool {
-    if base.modelType != nil { return base.isTransposedLinear(module) }
+    if base.modelType != nil || base.isGGUF { return base.isTransposedLinear(module) }
     guard !adapter.config.fanInFanOut else {
       throw .undecidedOrientation(adapter: adapter.path, module: module, target: draft.name)
     }
@@ -187,6 +195,7 @@ extension AdapterResolver {
     guard base.tensor(name) != nil else {
       throw .missingBias(adapter: adapter.path, module: module.path, wanted: name)
     }
+    try checkRows(of: module.path, name)
     let strength = self.strength(of: module.path)
     return Step(target: name) { draft throws(PlanningError) in
       guard draft.shape == bias.shape else {

@@ -13,7 +13,7 @@ extension AdapterResolver {
   func pieces(
     of product: LowRankProduct, for module: AdapterModule, _ draft: TensorDraft
   ) throws(PlanningError) -> [(product: LowRankProduct, window: Window)] {
-    guard module.isRotary, let head = try headRows(module) else {
+    guard module.isRotary, !base.isGGUF, let head = try headRows(module) else {
       let whole = draft.wholeWindow
       return [(product, Window(rows: module.rows ?? whole.rows, columns: whole.columns))]
     }
@@ -35,7 +35,9 @@ extension AdapterResolver {
     of product: LowRankProduct, for module: AdapterModule, _ draft: TensorDraft, scale: Double,
     strength: Double
   ) throws(PlanningError) -> Rule? {
-    guard module.isRotary, let magnitude = module.magnitude, let head = try headRows(module) else {
+    guard module.isRotary, !base.isGGUF, let magnitude = module.magnitude,
+      let head = try headRows(module)
+    else {
       return nil
     }
     try checkHeads(of: product, for: module, head, draft)

@@ -17,6 +17,7 @@ extension AdapterResolver {
     return Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
       draft throws(PlanningError) in
       try self.checkConvention(whole, draft)
+      try self.checkUnchanged(whole, draft.name)
       guard draft.shape == tensor.shape || self.mayResize(name, draft.shape, tensor.shape) else {
         throw .shape(
           adapter: self.adapter.path, tensor: tensor.name, target: name, expected: draft.shape,
@@ -58,12 +59,13 @@ extension AdapterResolver {
 
   /// Only tables over the vocabulary may come with another number of rows.
   private func mayResize(_ name: String, _ old: [Int], _ new: [Int]) -> Bool {
+    // The vocabulary of a .gguf file stands in its metadata.
     let isTable =
       name == tie?.embedding || name == tie?.head
       || EmbeddingTie.pairs.contains {
         name == $0.embedding + ".weight" || name == $0.head + ".weight"
       }
-    return isTable && old.count == 2 && new.count == 2 && old[1] == new[1]
+    return isTable && !base.isGGUF && old.count == 2 && new.count == 2 && old[1] == new[1]
   }
 
   private func newStep(_ whole: WholeTensor, _ naming: Naming) throws(PlanningError) -> Step {

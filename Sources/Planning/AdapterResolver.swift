@@ -23,6 +23,8 @@ struct AdapterResolver {
   let adapterStrength: Double
   let selection: ModuleSelection
   let base: BaseModel
+  /// How a .gguf base calls the modules of an adapter that was trained with transformers.
+  let names: GGUFNames?
   let tie: EmbeddingTie?
   /// Index of the adapter's first file among the plan's inputs.
   let firstFile: Int
@@ -37,6 +39,7 @@ struct AdapterResolver {
     adapterStrength = strength
     self.selection = selection
     self.base = base
+    names = base.hasNames(of: adapter) ? nil : base.checkpoint.gguf.flatMap { GGUFNames($0) }
     self.tie = tie
     self.firstFile = firstFile
     scale = adapter.config.scales()
@@ -45,7 +48,7 @@ struct AdapterResolver {
   /// The adapter's steps, in the order in which they must be done on one tensor: whole tensors,
   /// low-rank updates, bias updates, rows.
   func steps() throws(PlanningError) -> AdapterSteps {
-    if adapter.config.format == .gguf { throw .needsGGUFBase(adapter: adapter.path) }
+    try checkBase()
     let naming = try chooseNaming()
     let (stacked, plain) = splitModules(adapter.modules, naming)
     var steps: [Step] = []
@@ -73,6 +76,7 @@ struct AdapterResolver {
     for rows in adapter.tokenRows where !isExcluded(rows.module) {
       steps.append(try step(for: rows, naming))
     }
+    try checkTie(steps)
     let modules = self.modules(stacked, plain)
     return AdapterSteps(
       steps: steps, setAside: setAside + leftOut(modules), modules: modules.map(\.path))
@@ -129,7 +133,7 @@ struct AdapterResolver {
 
   /// Parameters of a module that `target_parameters` names, in the order in which transformers'
   /// expert classes register them. A bare name is meant for the modules that have such a parameter.
-  private func parameters(of module: String, _ naming: Naming) -> [String] {
+  func parameters(of module: String, _ naming: Naming) -> [String] {
     let named = adapter.config.targetParameters.compactMap { target -> String? in
       let parts = target.split(separator: ".")
       let owner = parts.dropLast().joined(separator: ".")
@@ -176,6 +180,7 @@ struct AdapterResolver {
       return found
     }
     if targets(.identity) != nil { return .identity }
+    if base.isGGUF { throw unresolved() }
     var fit: (naming: Naming, targets: [String])?
     for naming in Naming.candidates {
       guard let found = targets(naming) else { continue }
@@ -221,7 +226,7 @@ struct AdapterResolver {
 
   /// Base names that end as the module does, for the refusal's hint.
   private func nearest(to module: String) -> [String] {
-    let parts = module.split(separator: ".")
+    let parts = (names?.stem(of: module)?.name ?? module).split(separator: ".")
     for length in [4, 3, 2, 1] where parts.count >= length {
       let tail = "." + parts.suffix(length).joined(separator: ".") + ".weight"
       let found = base.names.lazy.filter { ("." + $0).hasSuffix(tail) }

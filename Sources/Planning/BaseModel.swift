@@ -88,6 +88,9 @@ struct BaseModel {
     TransposedLinear.isOne(module, modelType: modelType)
   }
 
+  /// True for a model in llama.cpp's container, whose linear layers are all (out, in).
+  var isGGUF: Bool { checkpoint.gguf != nil }
+
   /// The dtype that most of the base's floating-point bytes have: new tensors take it.
   var mainDType: DType {
     var bytes: [DType: Int64] = [:]

@@ -73,6 +73,7 @@ extension Combination {
       // The strength is a vote's weight and not part of what is thinned.
       numbers["scale\(index)"] = strength == 0 ? 0 : low.scale / strength
       numbers["weight\(index)"] = strength
+      if low.left.headRows > 0 { numbers["head\(index)"] = Double(low.left.headRows) }
     }
     let first = draft.updates[0]
     draft.updates = [
@@ -89,11 +90,10 @@ extension Combination {
     ]
   }
 
-  /// A factor that is all of a stored matrix as it lies, or of its transpose; nil for others.
+  /// A factor that is all of a stored matrix, or of its transpose; nil for others.
   private func operand(
     _ role: String, _ factor: Factor, _ rows: Int, _ columns: Int
   ) -> Operand? {
-    if factor.headRows > 0 { return nil }
     let tensor = TensorBytes(
       file: factor.file, offset: factor.offset, dtype: factor.dtype, elementCount: rows * columns)
     if factor.rowStride == columns, factor.columnStride == 1 {

@@ -25,7 +25,7 @@ struct EmbeddingTie: Equatable {
     ("bert.embeddings.word_embeddings", "cls.predictions.decoder"),
     ("roberta.embeddings.word_embeddings", "lm_head.decoder"),
     ("distilbert.embeddings.word_embeddings", "vocab_projector"),
-    ("embed_tokens", "lm_head"),
+    ("embed_tokens", "lm_head"), ("token_embd", "output"),
   ]
 
   /// The tie of a base, nil where its two sides are tensors of their own by its config.

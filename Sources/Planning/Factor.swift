@@ -40,7 +40,10 @@ package struct Factor: Equatable, Sendable {
   }
 
   /// The stored rows that a range of the matrix's is made of.
-  package func runs(of rows: Range<Int>) -> [Run] {
+  package func runs(of rows: Range<Int>) -> [Run] { Self.runs(of: rows, headRows: headRows) }
+
+  /// The same for heads of so many rows.
+  package static func runs(of rows: Range<Int>, headRows: Int) -> [Run] {
     guard headRows > 0 else { return [.plain(rows)] }
     var runs: [Run] = []
     var start = rows.lowerBound

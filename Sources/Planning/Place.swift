@@ -9,8 +9,10 @@ enum Place: CustomStringConvertible {
   case tensor(String)
   /// One expert's matrix inside a stacked tensor.
   case slice(tensor: String, expert: Int, part: Part)
+  /// One expert's rows of a tensor that holds this matrix of all experts.
+  case stacked(tensor: String, expert: Int)
   /// A stacked parameter whose experts lie in tensors of their own: for each part the names by
-  /// expert.
+  /// expert, or again and again the one that stacks them.
   case experts(container: String, parts: [(part: Part, names: [String])])
 
   enum Part: String { case gate, up, down }
@@ -19,6 +21,7 @@ enum Place: CustomStringConvertible {
     switch self {
     case .tensor(let name): name
     case .slice(let tensor, let expert, let part): "\(tensor)[\(expert)].\(part)"
+    case .stacked(let tensor, let expert): "\(tensor)[\(expert)]"
     case .experts(let container, _): container
     }
   }
@@ -27,15 +30,23 @@ enum Place: CustomStringConvertible {
 extension AdapterResolver {
   /// The weight of a module.
   func locate(_ path: String, _ naming: Naming) -> Place? {
+    if let names {
+      return names.place(of: path, base) ?? names.stem(of: path).flatMap { head($0.name) }
+    }
     let mapped = naming.map(path)
     if let name = base.name(mapped, "weight") { return .tensor(name) }
     if let name = base.name(mapped, "in_proj_weight") { return .tensor(name) }
-    if let tie, mapped + ".weight" == tie.head { return .tensor(tie.head) }
-    return locateSlice(mapped) ?? locateExpert(mapped).map(Place.tensor)
+    return head(mapped) ?? locateSlice(mapped) ?? locateExpert(mapped).map(Place.tensor)
+  }
+
+  /// The output's weight, where it may have to be made.
+  private func head(_ module: String) -> Place? {
+    tie.flatMap { module + ".weight" == $0.head ? .tensor($0.head) : nil }
   }
 
   /// A parameter of a module: stacked, bare, or spread over one tensor per expert.
   func locate(_ path: String, _ parameter: String, _ naming: Naming) -> Place? {
+    if let names { return names.place(of: path, parameter, base) }
     let mapped = naming.map(path)
     if let name = base.name(mapped, parameter) { return .tensor(name) }
     return locateExperts(mapped, parameter)
@@ -43,7 +54,7 @@ extension AdapterResolver {
 
   /// The tensor that a whole parameter replaces.
   func locate(_ whole: WholeTensor, _ naming: Naming) -> String? {
-    let mapped = naming.map(whole.module)
+    let mapped = names?.stem(of: whole.module)?.name ?? naming.map(whole.module)
     if let name = base.name(mapped, whole.parameter) { return name }
     if let tie, mapped + "." + whole.parameter == tie.head { return tie.head }
     if whole.parameter == "weight", let name = locateExpert(mapped) { return name }

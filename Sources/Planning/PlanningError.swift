@@ -26,6 +26,18 @@ package enum PlanningError: Error, Equatable {
   case headOrder(adapter: String, module: String, model: String?)
   /// A LoRA of llama.cpp for another base than a .gguf file.
   case needsGGUFBase(adapter: String)
+  /// A LoRA of llama.cpp for another kind of model.
+  case architecture(adapter: String, expected: String, base: String)
+  /// A kind of .gguf model whose names for modules are not known.
+  case unknownArchitecture(adapter: String, architecture: String?)
+  /// A module that a kind of .gguf model has no name for.
+  case unnamed(adapter: String, module: String, architecture: String)
+  /// llama.cpp's converter has put the base's weight in another form.
+  case converted(adapter: String, module: String, target: String, change: String)
+  /// The rows of a module are no whole heads by the base's metadata.
+  case headCount(adapter: String, module: String, target: String, key: String, rows: Int)
+  /// One side of a table that a .gguf base has once for both.
+  case sharedTable(adapter: String, target: String)
   /// The layers that the adapter was trained on cannot be made of the base's.
   case replication(adapter: String, problem: String)
   case groupedConvolution(adapter: String, tensor: String, target: String)
@@ -115,6 +127,24 @@ package enum PlanningError: Error, Equatable {
     case .needsGGUFBase(let adapter):
       "\(adapter) is a LoRA of llama.cpp, for a .gguf base; give the PEFT adapter that it was "
         + "converted from, or the .gguf model as --base"
+    case .architecture(let adapter, let expected, let base):
+      "\(adapter) is for a model of architecture \"\(expected)\", and the base is a \"\(base)\"; "
+        + "give the model that it was trained on"
+    case .unknownArchitecture(let adapter, let architecture):
+      "\(adapter): what a .gguf base of architecture \"\(architecture ?? "")\" calls its modules "
+        + "is not known; convert the adapter with llama.cpp's convert_lora_to_gguf.py and give that"
+    case .unnamed(let adapter, let module, let architecture):
+      "\(adapter): module \"\(module)\" has no known name in a .gguf base of architecture "
+        + "\"\(architecture)\"; leave it out with --except, or \(Self.beforeConversion)"
+    case .converted(let adapter, let module, let target, let change):
+      "\(adapter): what it has for \"\(module)\" cannot be laid on \"\(target)\", because "
+        + "llama.cpp's converter \(change); \(Self.beforeConversion)"
+    case .headCount(let adapter, let module, let target, let key, let rows):
+      "\(adapter): the \(rows) rows of \"\(module)\" are no whole heads by the base's \(key), so "
+        + "their order in \"\(target)\" is not known; check that it is the adapter's base"
+    case .sharedTable(let adapter, let target):
+      "\(adapter) changes one side of \"\(target)\", which the base uses for its output too; "
+        + Self.beforeConversion
     case .replication(let adapter, let problem):
       "\(adapter): layer_replication cannot be followed: \(problem)"
     case .groupedConvolution(let adapter, let tensor, let target):
@@ -195,6 +225,9 @@ package enum PlanningError: Error, Equatable {
       "--max-shard-size is \(bytes) bytes; at least 1 byte is needed"
     }
   }
+
+  private static let beforeConversion =
+    "merge into the checkpoint that the base was converted from"
 
   private static func list(_ names: [String]) -> String {
     names.prefix(3).map { "\"\($0)\"" }.joined(separator: ", ")

@@ -12,6 +12,8 @@ struct StridedMatrix: Equatable {
   var columns: Int
   var rowStride: Int
   var columnStride: Int
+  /// As in `Factor`.
+  var headRows = 0
 
   /// The tensor as rows × everything else.
   init(_ tensor: AdapterTensor) {
@@ -41,7 +43,7 @@ struct StridedMatrix: Equatable {
   func factor(file: Int) -> Factor {
     Factor(
       file: file, offset: tensor.offset + Int64(start) * Int64(tensor.dtype.byteCount),
-      dtype: tensor.dtype, rowStride: rowStride, columnStride: columnStride)
+      dtype: tensor.dtype, rowStride: rowStride, columnStride: columnStride, headRows: headRows)
   }
 }
 

@@ -345,6 +345,8 @@ struct InspectTests {
     #expect(text.contains("          general.type: \"adapter\"\n"))
     #expect(text.contains("          adapter.lora.alpha: 12.0\n"))
     #expect(text.contains("    1  BF16   6 x 2       24 B  blk.*.attn_q.weight.lora_b\n"))
+    let own = try scratch.write("lora/adapter.gguf", try WholeFile.read(path))
+    #expect(try inspect(scratch("lora")) == text.replacing(path, with: own))
   }
 
   @Test func `a file that only has llama_cpp's ending is refused`() throws {

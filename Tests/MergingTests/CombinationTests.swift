@@ -13,7 +13,7 @@ import Testing
   /// Two pairs of rank 2 and 3 on a weight of zeros, so that the result is the combination itself.
   private func combined(
     _ method: Combination.Method, density: Double = 1, rank: Int = 0, stream: Double = 5,
-    weights: [Double] = [0.75, -0.5]
+    weights: [Double] = [0.75, -0.5], head: Int? = nil
   ) throws -> (result: [Double], updates: [[Double]]) {
     let fixture = try Fixture(seed: 3)
     let (rows, columns) = (Self.rows, Self.columns)
@@ -30,8 +30,11 @@ import Testing
       let right = (0..<rank * columns).map { _ in
         Double(Int.random(in: -8...8, using: &fixture.random))
       }
+      let stored = head.map { byHalves(left, of: $0, columns: rank) } ?? left
+      numbers["head\(index)"] = head.map { Double($0) }
       operands += [
-        .init(role: "left\(index)", tensor: fixture.put(left, .f32, file: 1), shape: [rows, rank]),
+        .init(
+          role: "left\(index)", tensor: fixture.put(stored, .f32, file: 1), shape: [rows, rank]),
         .init(
           role: "right\(index)", tensor: fixture.put(right, .f32, file: 1), shape: [rank, columns]),
       ]
@@ -60,11 +63,29 @@ import Testing
     return (result, updates)
   }
 
+  /// A matrix whose heads' even rows come before the odd ones.
+  private func byHalves(_ numbers: [Double], of head: Int, columns: Int) -> [Double] {
+    stride(from: 0, to: Self.rows, by: head).flatMap { first in
+      (0..<2).flatMap { half in
+        stride(from: first + half, to: min(first + head, Self.rows), by: 2).flatMap { row in
+          numbers[row * columns..<(row + 1) * columns]
+        }
+      }
+    }
+  }
+
   /// All but the `count` largest at 0; the first of equal ones stay.
   private func pruned(_ update: [Double], _ count: Int) -> [Double] {
     let order = update.indices.sorted { (-abs(update[$0]), $0) < (-abs(update[$1]), $1) }
     let kept = Set(order.prefix(count))
     return update.indices.map { kept.contains($0) ? update[$0] : 0 }
+  }
+
+  @Test func `rows of heads are put in order first`() throws {
+    let (expected, _) = try combined(.ties, density: 0.5)
+    #expect(try combined(.ties, density: 0.5, head: 4).result == expected)
+    #expect(throws: MergingError.self) { try combined(.ties, density: 0.5, head: 5) }
+    #expect(throws: MergingError.self) { try combined(.ties, density: 0.5, head: 8) }
   }
 
   @Test func `magnitude_prune keeps the largest of each`() throws {

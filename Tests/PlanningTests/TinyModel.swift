@@ -5,6 +5,7 @@ import Checkpoints
 import Foundation
 import Planning
 import Safetensors
+import TestSupport
 
 /// A scratch folder with one base and any number of adapters; removed at the end of its life.
 final class TinyModel {
@@ -25,6 +26,22 @@ final class TinyModel {
 
   deinit { try? FileManager.default.removeItem(at: root) }
 
+  /// A base in llama.cpp's container; keys of numbers come without the architecture before them.
+  init(gguf architecture: String, _ numbers: [String: UInt64], _ tensors: [Tensor]) throws {
+    root = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    let sample = SampleGGUF.model(
+      architecture,
+      numbers: numbers.sorted { $0.key < $1.key }.map { (architecture + "." + $0.key, $0.value) },
+      tensors.map { ($0.name, $0.shape, []) })
+    let url = root.appending(path: "base/model.gguf")
+    try FileManager.default.createDirectory(
+      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(sample.bytes).write(to: url)
+  }
+
+  /// Adds an adapter that lies elsewhere.
+  func add(file path: String) { adapters.append((path, 1)) }
+
   /// Adds an adapter; names get PEFT's prefix, a nil config is a plain one of rank 2.
   func add(
     _ tensors: [Tensor], _ members: String = "", kind: String = "LORA", strength: Double = 1,
@@ -39,9 +56,6 @@ final class TinyModel {
     try Data(config.utf8).write(to: folder.appending(path: "adapter_config.json"))
     adapters.append((folder.path(), strength))
   }
-
-  /// Adds an adapter that lies elsewhere.
-  func add(file path: String) { adapters.append((path, 1)) }
 
   func plan(_ change: (inout MergeOptions) -> Void = { _ in }) throws -> MergePlan {
     var options = MergeOptions()

@@ -11,6 +11,7 @@ struct CombinationRule: WeightMathematics {
   private let stream: UInt64
 
   /// `left0`, `right0`, … (or `left0T`, their transposes), `scale0`, `weight0`, …; `count` of them;
+  /// `head0`, … where rows of `left0` lie by halves of heads of so many and are to alternate;
   /// `method`, `density`, `rank`, and `stream` of the random choices.
   init?(_ operands: RuleOperands) {
     guard let count = operands.count("count"), count > 0,
@@ -25,7 +26,9 @@ struct CombinationRule: WeightMathematics {
       func factor(_ name: String) -> Matrix? {
         operands.matrix("\(name)\(index)") ?? operands.matrix("\(name)\(index)T")?.transposed
       }
-      guard let left = factor("left"), let right = factor("right"), left.columns == right.rows,
+      guard
+        let left = factor("left").flatMap({ Self.alternating($0, operands.count("head\(index)")) }),
+        let right = factor("right"), left.columns == right.rows,
         left.rows == operands.rows, right.columns == operands.columns,
         let scale = operands.number("scale\(index)"), let weight = operands.number("weight\(index)")
       else { return nil }
@@ -33,6 +36,19 @@ struct CombinationRule: WeightMathematics {
     }
     (self.pairs, self.method, self.density) = (pairs, method, density)
     (self.rank, self.stream) = (rank, UInt64(stream))
+  }
+
+  /// Rows of heads with their halves alternating, as `Factor.headRows` says; nil where the rows are
+  /// no whole heads.
+  private static func alternating(_ matrix: Matrix, _ head: Int?) -> Matrix? {
+    guard let head else { return matrix }
+    guard head > 0, head % 2 == 0, matrix.rows % head == 0 else { return nil }
+    var order = Array(repeating: 0, count: matrix.rows)
+    for run in Factor.runs(of: 0..<matrix.rows, headRows: head) {
+      for (index, row) in run.stored.enumerated() { order[run.first + index * run.step] = row }
+    }
+    return Matrix(
+      rows: matrix.rows, columns: matrix.columns, numbers: order.flatMap { matrix.row($0) })
   }
 
   func apply(to band: inout Matrix, firstRow: Int) {

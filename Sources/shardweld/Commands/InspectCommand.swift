@@ -17,6 +17,10 @@ enum InspectCommand {
     }
     do throws(CheckpointError) {
       let checkpoint = try Checkpoint.open(flags.path)
+      if let model = checkpoint.gguf {
+        let portrait = GGUFPortrait(model: model, listsTensors: flags.tensors)
+        return flags.json ? portrait.json : portrait.text
+      }
       // A file of tensors with an adapter's names is an adapter, wherever it lies.
       if AdapterFormat.of(nil, names: checkpoint.tensors.lazy.map(\.name)) != .peft {
         let portrait = AdapterPortrait(
@@ -27,10 +31,16 @@ enum InspectCommand {
       let portrait = CheckpointPortrait(checkpoint: checkpoint, listsTensors: flags.tensors)
       return flags.json ? portrait.json : portrait.text
     } catch {
-      // Checkpoint tells adapters apart, also in the cache, and names their folder.
-      guard case .adapter(let folder) = error else { throw .checkpoint(error) }
-      let portrait = try AdapterPortrait.read(folder, listsTensors: flags.tensors)
-      return flags.json ? portrait.json : portrait.text
+      // Checkpoint tells adapters apart, also in the cache, and names their folder or their file.
+      switch error {
+      case .adapter(let folder):
+        let portrait = try AdapterPortrait.read(folder, listsTensors: flags.tensors)
+        return flags.json ? portrait.json : portrait.text
+      case .notAModel(let path, _):
+        let portrait = try GGUFPortrait.read(path, listsTensors: flags.tensors)
+        return flags.json ? portrait.json : portrait.text
+      default: throw .checkpoint(error)
+      }
     }
   }
 }
