@@ -61,6 +61,12 @@ void sw_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
 
 int sw_drop_cache(int fd) { return posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); }
 
+int sw_set_direct(int fd, int on) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return -1;
+  return fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
 int sw_write_back(int fd, off_t offset, off_t length, int waits) {
   unsigned both = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
   return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE | (waits ? both : 0));

@@ -57,12 +57,10 @@ package struct ShardMerge {
     do throws(MergingError) {
       try MergingError.storage { () throws(StorageError) in
         try file.reserve(byteCount: slice.job.byteCount)
-        try file.write(front, at: 0)
       }
-      let output = ShardOutput(
-        file, headerByteCount: front.count, algorithm: algorithm,
-        windowByteCount: windowByteCount)
-      output.digest(front)
+      let output = try ShardOutput(
+        file, front: front, byteCount: slice.job.byteCount, algorithm: algorithm,
+        windowByteCount: windowByteCount, blockCount: budget.writeBlockCount)
       let run = ShardRun(context, output, path: path)
       var tensors: [TensorDigests] = []
       for recipe in slice.job.recipes {

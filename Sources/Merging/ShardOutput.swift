@@ -1,44 +1,68 @@
 // The shard file while it is written: bytes go to explicit offsets from several threads, digests
-// are taken in file order at the gate of `TileLine`. What is written goes on its way to the device
-// at once, window by window (`WriteBackPace`), so that little is left for the flush at the end.
+// are taken in file order at the gate of `TileLine`. Large files pass the page cache in blocks
+// (`BlockStream`) where the file system lets them. What goes through the cache is sent on its way
+// to the device at once, window by window (`WriteBackPace`), so that little is left for the flush.
+import Planning
 import Storage
 
 /// A shard being written.
 final class ShardOutput {
-  private var file: File?
+  private let file: OutputFile
   private let headerByteCount: Int
   private var digester: Digester?
   private let pace: WriteBackPace
+  /// nil where all bytes go through the page cache.
+  private let blocks: BlockStream?
 
   /// Bytes that go to the device together.
   static let windowByteCount: Int64 = 16 << 20
   /// Of a window that is waited for, so much at once.
   private static let step = 1 << 20
 
+  /// `front` is what stands before the tensors of a file of `byteCount` bytes.
   init(
-    _ file: consuming File, headerByteCount: Int, algorithm: DigestAlgorithm,
-    windowByteCount: Int64
-  ) {
-    self.file = consume file
-    self.headerByteCount = headerByteCount
+    _ file: consuming File, front: [UInt8], byteCount: Int64, algorithm: DigestAlgorithm,
+    windowByteCount: Int64, blockCount: Int
+  ) throws(MergingError) {
+    let file = OutputFile(file)
+    self.file = file
+    headerByteCount = front.count
     digester = Digester(algorithm)
     pace = WriteBackPace(windowByteCount: windowByteCount)
+    let isDirect =
+      byteCount >= Int64(TileBudget.writeBlockByteCount) && file.open?.setDirect(true) == true
+    blocks =
+      isDirect
+      ? BlockStream(blockCount: blockCount) { bytes, offset throws(StorageError) in
+        try file.writeBlock(bytes, at: offset)
+      } : nil
+    digest(front)
+    try unsafe put(front.span.bytes, at: 0)
   }
 
   /// Digests the shard's next bytes.
   func digest(_ bytes: UnsafeRawBufferPointer) { unsafe digester?.update(bytes.bytes) }
 
-  func digest(_ bytes: [UInt8]) {
+  private func digest(_ bytes: [UInt8]) {
     unsafe bytes.withUnsafeBytes { unsafe digest($0) }
   }
 
-  /// Writes bytes at an offset counted from the end of the header, and starts the way of full
-  /// windows to the device.
+  /// Writes bytes at an offset counted from the end of the header, and starts the way of what is
+  /// full to the device.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(MergingError) {
+    try unsafe put(bytes.bytes, at: Int64(headerByteCount) + offset)
+    if blocks != nil { return }
     try MergingError.storage { () throws(StorageError) in
-      try unsafe file?.write(bytes, at: Int64(headerByteCount) + offset)
       guard let full = pace.wrote(bytes.count) else { return }
-      try file?.writeBack(from: full.lowerBound, count: full.upperBound - full.lowerBound)
+      try file.open?.writeBack(from: full.lowerBound, count: full.upperBound - full.lowerBound)
+    }
+  }
+
+  /// Writes bytes at an offset of the file.
+  private func put(_ bytes: RawSpan, at offset: Int64) throws(MergingError) {
+    try MergingError.storage { () throws(StorageError) in
+      if let blocks { return try blocks.append(bytes, at: offset) }
+      try file.write(bytes, at: offset)
     }
   }
 
@@ -47,9 +71,7 @@ final class ShardOutput {
     if offset == end { return }
     let zeros = [UInt8](repeating: 0, count: Int(end - offset))
     digest(zeros)
-    try MergingError.storage { () throws(StorageError) in
-      try file?.write(zeros, at: Int64(headerByteCount) + offset)
-    }
+    try unsafe put(zeros.span.bytes, at: Int64(headerByteCount) + offset)
   }
 
   /// Returns once the device is no further behind than one window; calls `meanwhile` after every
@@ -59,7 +81,7 @@ final class ShardOutput {
       for start in stride(from: window.lowerBound, to: window.upperBound, by: Self.step) {
         let count = min(Int64(Self.step), window.upperBound - start)
         try MergingError.storage { () throws(StorageError) in
-          try file?.awaitWriteBack(from: start, count: count)
+          try file.open?.awaitWriteBack(from: start, count: count)
         }
         try meanwhile()
       }
@@ -69,11 +91,39 @@ final class ShardOutput {
 
   /// Flushes and closes the file; the digest of all its bytes. Nothing may be written after.
   func finish() throws(MergingError) -> Digest {
-    guard let file = file.take(), let digester = digester.take() else {
+    try MergingError.storage { () throws(StorageError) in
+      try blocks?.finish { bytes, offset throws(StorageError) in
+        _ = file.open?.setDirect(false)
+        try file.write(bytes, at: offset)
+      }
+    }
+    guard let open = file.open.take(), let digester = digester.take() else {
       unreachable("a shard is finished once")
     }
-    try MergingError.storage { () throws(StorageError) in try file.flush() }
-    do throws(StorageError) { try file.close() } catch { throw .storage(error) }
+    try MergingError.storage { () throws(StorageError) in try open.flush() }
+    do throws(StorageError) { try open.close() } catch { throw .storage(error) }
     return digester.finish()
+  }
+}
+
+/// The file that several threads write.
+///
+/// Unchecked: it is taken away when all of them are done.
+private final class OutputFile: @unchecked Sendable {
+  var open: File?
+
+  init(_ file: consuming File) { open = consume file }
+
+  func write(_ bytes: RawSpan, at offset: Int64) throws(StorageError) {
+    try open?.write(bytes, at: offset)
+  }
+
+  /// Writes a block past the page cache; through it where the file system takes the way and not the
+  /// block.
+  func writeBlock(_ bytes: RawSpan, at offset: Int64) throws(StorageError) {
+    do throws(StorageError) { return try write(bytes, at: offset) } catch {
+      guard error.isDirectUnsupported, open?.setDirect(false) == true else { throw error }
+    }
+    try write(bytes, at: offset)
   }
 }

@@ -28,12 +28,15 @@ package struct TileBudget: Equatable, Sendable {
   package static let runtimeByteCount: Int64 = 64_000_000
   /// Tiles are this large where nothing asks for more: they stay in a core's cache.
   package static let streamByteCount = 2 << 20
+  /// Bytes that are written together, where files are written past the page cache.
+  package static let writeBlockByteCount = 1 << 20
   /// Totals of a tile's measured runs, for each thread.
   package static let measuredByteCount = 384 << 10
 
   package init(memoryByteCount: Int64 = 256_000_000, threads: Int) {
     let threads = max(1, threads)
-    let total = max(4 << 20, Int(clamping: memoryByteCount / 2 - 8_000_000))
+    let writing = Self.writeBlockCount(threads: threads) * Self.writeBlockByteCount
+    let total = max(4 << 20, Int(clamping: memoryByteCount / 2 - 8_000_000) - writing)
     let share = total / 5 * 3 / threads
     func part(_ divisor: Int, most: Int) -> Int {
       max(64 << 10, min(most, share / divisor)) / 4096 * 4096
@@ -67,8 +70,15 @@ package struct TileBudget: Equatable, Sendable {
       + 2 * lineByteCount + Self.measuredByteCount
   }
 
+  /// Blocks of a file on their way to the device: one that each thread and the one after it may
+  /// have begun, and two that are full.
+  package var writeBlockCount: Int { Self.writeBlockCount(threads: threads) }
+
+  private static func writeBlockCount(threads: Int) -> Int { threads + 3 }
+
   /// The most memory the process holds: all buffers and the runtime.
   package var peakByteCount: Int64 {
     Int64(panelByteCount) + Int64(threads) * Int64(threadByteCount) + Self.runtimeByteCount
+      + Int64(writeBlockCount * Self.writeBlockByteCount)
   }
 }

@@ -184,6 +184,14 @@ package struct File: ~Copyable {
     guard code == 0 else { throw .last(.close, path, errno: -code) }
   }
 
+  /// Lets reads and writes pass the page cache, or use it again; false where the file system has no
+  /// such way. Whoever passes it gives buffers, offsets and counts that are multiples of
+  /// `directByteCount`.
+  package func setDirect(_ isDirect: Bool) -> Bool { kernel.setDirect(descriptor, isDirect) == 0 }
+
+  /// A multiple of what devices address.
+  package static let directByteCount = 4096
+
   /// Asks the kernel to forget cached pages, so that the next read comes from the device.
   package func dropCache() { kernel.dropCache(descriptor) }
 

@@ -24,6 +24,8 @@ package protocol Kernel: AnyObject, Sendable {
   /// sync_file_range(2): starts the way of a range's dirty pages to the device; with `waits` it
   /// returns when they are there, and says what failed on the way.
   func writeBack(_ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool) -> Int32
+  /// fcntl(2): sets or clears O_DIRECT, by which reads and writes pass the page cache.
+  func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32
   /// posix_fadvise(2), POSIX_FADV_DONTNEED over the whole file.
   func dropCache(_ descriptor: Int32)
   /// flock(2), exclusive, without waiting.

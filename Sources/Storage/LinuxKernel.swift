@@ -50,6 +50,10 @@ package final class LinuxKernel: Kernel {
     answer(sw_write_back(descriptor, off_t(offset), off_t(byteCount), waits ? 1 : 0))
   }
 
+  package func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32 {
+    answer(sw_set_direct(descriptor, isDirect ? 1 : 0))
+  }
+
   package func dropCache(_ descriptor: Int32) { _ = sw_drop_cache(descriptor) }
 
   package func lock(_ descriptor: Int32) -> Int32 { answer(flock(descriptor, LOCK_EX | LOCK_NB)) }

@@ -62,6 +62,12 @@ package enum StorageError: Error, Equatable {
     return code == ENOLCK || code == ENOSYS || code == EOPNOTSUPP
   }
 
+  /// True where a call past the page cache was refused for the way it was asked for.
+  package var isDirectUnsupported: Bool {
+    guard case .refused(let operation, _, let code) = self else { return false }
+    return [.read, .write].contains(operation) && (code == EINVAL || code == EOPNOTSUPP)
+  }
+
   private static func text(of code: Int32) -> String {
     guard let text = unsafe strerror(code) else { return "error \(code)" }
     return unsafe String(cString: text)

@@ -115,7 +115,7 @@ package final class MergeThread: TaskThread, Sendable {
     let progress = reporter(TaskID(.readBack, attempt), stop)
     do throws(MergingError) {
       let (byteCount, digest) = try ReadBack.run(
-        folder.shard(attempt), algorithm: algorithm, dropCache: true, progress: progress)
+        folder.shard(attempt), algorithm: algorithm, fromDevice: true, progress: progress)
       return .readBack(byteCount: byteCount, digest: digest.description)
     } catch { throw .merging(error) }
   }

@@ -48,7 +48,7 @@ enum Pipeline {
       // verify: the bytes on the device are the bytes that were computed.
       if flags.verify == .readback {
         let back = try wrap(CommandError.merging) { () throws(MergingError) in
-          try ReadBack.run(path, algorithm: flags.digest, dropCache: true) { _ in
+          try ReadBack.run(path, algorithm: flags.digest, fromDevice: true) { _ in
             tell("reading back", 0)
           }
         }

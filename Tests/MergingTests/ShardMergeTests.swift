@@ -42,7 +42,7 @@ import Testing
     #expect(merged.digest == expected)
     #expect(merged.tensors[0].output.hasPrefix("xxh3:"))
     let back = try ReadBack.run(
-      fixture.output, algorithm: .sha256, dropCache: true, progress: { _ in true })
+      fixture.output, algorithm: .sha256, fromDevice: true, progress: { _ in true })
     #expect(back.digest == merged.digest)
     #expect(back.byteCount == merged.byteCount)
   }
@@ -65,7 +65,7 @@ import Testing
     let bytes = (0..<9_000_000).map { UInt8(truncatingIfNeeded: $0 * 31) }
     try WholeFile.write(bytes, to: path)
     var steps: [Int64] = []
-    let back = try ReadBack.run(path, algorithm: .xxh3, dropCache: false) {
+    let back = try ReadBack.run(path, algorithm: .xxh3, fromDevice: false) {
       steps.append($0)
       return true
     }
@@ -73,13 +73,13 @@ import Testing
     #expect(back.byteCount == 9_000_000)
     #expect(steps == [4 << 20, 8 << 20, 9_000_000])
     #expect(throws: MergingError.stopped(path: path)) {
-      try ReadBack.run(path, algorithm: .xxh3, dropCache: false) { _ in false }
+      try ReadBack.run(path, algorithm: .xxh3, fromDevice: false) { _ in false }
     }
     try WholeFile.write([], to: path)
-    let empty = try ReadBack.run(path, algorithm: .xxh3, dropCache: true) { _ in true }
+    let empty = try ReadBack.run(path, algorithm: .xxh3, fromDevice: true) { _ in true }
     #expect(empty.digest == .xxh3([]))
     #expect(throws: MergingError.storage(.refused(.open, path: path + "x", errno: ENOENT))) {
-      try ReadBack.run(path + "x", algorithm: .xxh3, dropCache: false) { _ in true }
+      try ReadBack.run(path + "x", algorithm: .xxh3, fromDevice: false) { _ in true }
     }
   }
 }

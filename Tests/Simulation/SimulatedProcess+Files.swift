@@ -142,6 +142,9 @@ extension SimulatedProcess {
       })
   }
 
+  /// Not had: what is written early has ways of its own to fail here.
+  package func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32 { -EINVAL }
+
   package func dropCache(_ descriptor: Int32) {
     guard let open = disk.descriptor(descriptor, of: number) else { return }
     _ = perform(.dropCache, open.path) { _ in

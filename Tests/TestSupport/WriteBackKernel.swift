@@ -57,6 +57,8 @@ package final class WriteBackKernel: Kernel {
     linux.reserve(descriptor, byteCount: byteCount)
   }
   package func flush(_ descriptor: Int32) -> Int32 { linux.flush(descriptor) }
+  /// Not had, so that all bytes go by the page cache.
+  package func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32 { -1 }
   package func dropCache(_ descriptor: Int32) { linux.dropCache(descriptor) }
   package func lock(_ descriptor: Int32) -> Int32 { linux.lock(descriptor) }
   package func inspect(_ path: String, _ status: inout FileStatus) -> Int32 {

@@ -27,7 +27,8 @@ private let toolchain: [String: Set<String>] = [
   "Coordination": ["Dispatch", "Glibc", "Synchronization"],
   "Merging": ["Dispatch", "Glibc", "Synchronization"],
   "Messaging": ["Glibc", "Synchronization"],
-  "Working": ["Dispatch", "Glibc", "Synchronization"], "Storage": ["Glibc"],
+  "Working": ["Dispatch", "Glibc", "Synchronization"],
+  "Storage": ["Glibc", "Synchronization"],
   "Ledger": ["Glibc", "Synchronization"], "Publishing": ["Glibc"], "Checkpoints": ["Glibc"],
 ]
 

@@ -34,6 +34,8 @@ int sw_adopt_orphans(void);
 void sw_wipe(void *bytes, size_t count);
 /// posix_fadvise(POSIX_FADV_DONTNEED) over the whole file.
 int sw_drop_cache(int fd);
+/// fcntl(2): sets or clears O_DIRECT of an open file.
+int sw_set_direct(int fd, int on);
 /// sync_file_range(2): SYNC_FILE_RANGE_WRITE, and with `waits` WAIT_BEFORE and WAIT_AFTER too.
 int sw_write_back(int fd, off_t offset, off_t length, int waits);
 /// Width of the terminal on `fd` in columns, or 0 where it is none.
