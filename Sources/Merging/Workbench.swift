@@ -61,9 +61,17 @@ final class Workbench {
     return buffer
   }
 
-  /// Values of a piece of a quantised weight, and the same as it is stored.
-  lazy var decoded = [Float](repeating: 0, count: DecodedSource.pieceElementCount)
-  lazy var turned = [Float](repeating: 0, count: DecodedSource.pieceElementCount)
+  /// Values of a piece of a quantised weight. Not lazy: a lazy array that is written to in place
+  /// is copied first.
+  var decoded: [Float] = []
+  /// The same in the weight's type, where it is stored transposed.
+  private(set) lazy var narrowed = Buffer(byteCount: DecodedSource.turnedElementCount * 4)
+
+  /// Makes room for pieces.
+  func prepareDecoding(elementCount: Int) {
+    guard decoded.count < elementCount else { return }
+    decoded = Array(repeating: 0, count: elementCount)
+  }
 
   /// Packed rows of left factors, several updates' at once; see `leftSlots`.
   private(set) lazy var left = Buffer(byteCount: budget.leftByteCount)

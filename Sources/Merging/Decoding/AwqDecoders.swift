@@ -35,7 +35,8 @@ struct InterleavedNibblesDecoder: Decoder {
   ) throws(MergingError) {
     let span = window.columns.parts(of: 8)
     let words = try reader.words(codes, window.rows, span, width: width)
-    let count = window.columns.count
+    // Words are taken apart whole, and the window's columns are cut out of them.
+    let cut = window.columns.lowerBound - span.lowerBound * 8
     var known = -1
     var scales: [Float] = []
     var offsets: [Float] = []
@@ -44,21 +45,33 @@ struct InterleavedNibblesDecoder: Decoder {
         known = row / group
         scales = try reader.numbers(scale, known..<known + 1, window.columns, width: columns)
         let line = try reader.words(zeros, known..<known + 1, span, width: width)
-        offsets = window.columns.map { Float(Self.nibble(line, $0 - span.lowerBound * 8)) }
+        offsets = Array(Self.numbers(line, 0..<span.count)[cut..<cut + window.columns.count])
       }
-      let first = index * span.count * 8 + window.columns.lowerBound - span.lowerBound * 8
-      for column in 0..<count {
-        let code = Float(Self.nibble(words, first + column))
-        values[index * count + column] = scales[column] * (code - offsets[column])
+      let codes = Self.numbers(words, index * span.count..<(index + 1) * span.count)
+      let count = scales.count
+      unsafe values.withUnsafeMutableBufferPointer { values in
+        let room = unsafe UnsafeMutableBufferPointer(
+          rebasing: values[index * count..<(index + 1) * count])
+        _ = unsafe room.update(fromContentsOf: codes[cut..<cut + count])
+        unsafe DType.f32.scale(room.baseAddress!, count, less: offsets, by: scales)
       }
     }
   }
 
-  @inline(__always)
-  private static func nibble(_ words: [UInt32], _ place: Int) -> Int {
-    // Shifts of the outputs 0 … 7 of a word, in steps of four bits.
-    let step = UInt32(truncatingIfNeeded: 0x7362_5140 >> (place & 7 * 4)) & 15
-    return Int(words[place >> 3] >> (step * 4) & 15)
+  /// Eight numbers of each of some words.
+  private static func numbers(_ words: [UInt32], _ range: Range<Int>) -> [Float] {
+    unsafe [Float](unsafeUninitializedCapacity: range.count * 8) { values, count in
+      count = range.count * 8
+      var room = values.baseAddress!
+      for word in words[range] {
+        for i in 0..<4 {
+          let pair = word &>> UInt32(i &* 4)
+          unsafe room[2 &* i] = Float(Int32(bitPattern: pair & 15))
+          unsafe room[2 &* i &+ 1] = Float(Int32(bitPattern: pair &>> 16 & 15))
+        }
+        unsafe room += 8
+      }
+    }
   }
 }
 
@@ -93,19 +106,25 @@ struct RowNibblesDecoder: Decoder {
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
     let packing = PackedBits(bits: 4)
-    let span = packing.words(of: window.columns)
-    let words = try reader.words(codes, window.rows, span, width: columns / 8)
-    let scales = try reader.numbers(
-      scale, window.rows, 0..<zeroWidth * 8, width: zeroWidth * 8)
-    let offsets = try reader.words(zeros, window.rows, 0..<zeroWidth, width: zeroWidth)
-    let count = window.columns.count
-    for row in 0..<window.rows.count {
-      for (place, column) in window.columns.enumerated() {
-        let code = packing.number(
-          words, at: (column - span.lowerBound * 8) * 4, first: row * span.count)
-        let zero = packing.number(offsets, at: column / group * 4, first: row * zeroWidth)
-        values[row * count + place] =
-          scales[row * zeroWidth * 8 + column / group] * Float(code - zero)
+    let span = packing.bytes(of: window.columns)
+    let bytes = try reader.rows(codes, window.rows, bytes: span, stride: columns / 2)
+    let groups = window.columns.parts(of: group)
+    let width = zeroWidth * 8
+    let scales = try reader.numbers(scale, window.rows, groups, width: width)
+    let offsets = packing.along(
+      try reader.rows(zeros, window.rows, bytes: 0..<zeroWidth * 4, stride: zeroWidth * 4),
+      0..<window.rows.count * width)
+    unsafe window.fill(&values, from: bytes) { bytes, values in
+      for row in 0..<window.rows.count {
+        let room = unsafe values + row * window.columns.count
+        unsafe packing.write(bytes + row * span.count, window.columns, to: room)
+        for at in groups {
+          let run = window.columns.members(of: at, size: group)
+          unsafe DType.f32.scale(
+            room + run.lowerBound - window.columns.lowerBound, run.count,
+            lessWhole: offsets[row * width + at],
+            by: scales[row * groups.count + at - groups.lowerBound])
+        }
       }
     }
   }
@@ -148,20 +167,40 @@ struct TiledNibblesDecoder: Decoder {
     let scales = try reader.numbers(scale, groups, window.rows, width: rows)
     let offsets = try reader.numbers(zeros, groups, window.rows, width: rows)
     let (count, height) = (window.columns.count, window.rows.count)
-    let dtype = scale.dtype
-    for (index, row) in window.rows.enumerated() {
-      let line = (row / 4 - quads.lowerBound) * tiles.count * 128
-      for (place, column) in window.columns.enumerated() {
-        let within = column & 31
-        let position = column & ~31 + 8 * ((within & 7) >> 1) + 4 * (within & 1) + within >> 3
-        let word =
-          64 * (position / 64 - tiles.lowerBound) + 16 * (row & 3) + position % 64 / 4
-        let byte = bytes[line + word * 2 + (position & 3) >> 1]
-        let code = Float(position & 1 == 0 ? byte & 15 : byte >> 4)
-        let at = (column / group - groups.lowerBound) * height + index
-        values[index * count + place] = dtype.rounded(
-          dtype.rounded(code * scales[at]) + offsets[at])
+    unsafe window.fill(&values, from: bytes) { bytes, values in
+      for (index, row) in window.rows.enumerated() {
+        let line =
+          unsafe bytes + (row / 4 - quads.lowerBound) * tiles.count * 128 + 32 * (row & 3)
+        let room = unsafe values + index * count - window.columns.lowerBound
+        for tile in tiles {
+          unsafe Self.write(
+            line + (tile - tiles.lowerBound) * 128, tile,
+            window.columns.members(of: tile, size: 64), to: room)
+        }
+        for at in groups {
+          let run = window.columns.members(of: at, size: group)
+          let place = (at - groups.lowerBound) * height + index
+          unsafe scale.dtype.scale(
+            room + run.lowerBound, run.count, by: scales[place], plus: offsets[place])
+        }
       }
+    }
+  }
+
+  /// Writes the codes of some columns of a tile's row to their places in a row of values. Of 32
+  /// codes that follow each other, those of columns 8 a + 2 b + c lie at 8 b + 4 c + a.
+  private static func write(
+    _ codes: CodeBytes, _ tile: Int, _ columns: Range<Int>, to row: Values
+  ) {
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 128) { room in
+      let (stored, turned) = unsafe (room.baseAddress!, room.baseAddress! + 64)
+      unsafe NibblePairs.wholeNumbers.write(codes, from: 0, count: 64, to: stored)
+      for place in 0..<64 {
+        let (a, b, c) = (place &>> 3 & 3, place &>> 1 & 3, place & 1)
+        unsafe turned[place] = stored[place & 32 | b &<< 3 | c &<< 2 | a]
+      }
+      unsafe (row + columns.lowerBound).update(
+        from: turned + columns.lowerBound - tile * 64, count: columns.count)
     }
   }
 }

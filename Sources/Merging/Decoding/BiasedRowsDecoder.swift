@@ -36,22 +36,23 @@ struct BiasedRowsDecoder: Decoder {
   func decode(
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
-    let span = packing.words(of: window.columns)
-    let words = try reader.words(codes, window.rows, span, width: packing.wordCount(columns))
+    let span = packing.bytes(of: window.columns)
+    let bytes = try reader.rows(
+      codes, window.rows, bytes: span, stride: packing.wordCount(columns) * 4)
     let groups = window.columns.parts(of: group)
     let scales = try reader.numbers(scale, window.rows, groups, width: self.groups)
     let biases = try reader.numbers(bias, window.rows, groups, width: self.groups)
-    let width = window.columns.count
     let dtype = scale.dtype
-    for row in 0..<window.rows.count {
-      for at in groups {
-        let place = row * groups.count + at - groups.lowerBound
-        let (scale, bias) = (scales[place], biases[place])
-        for column in window.columns.members(of: at, size: group) {
-          let code = packing.number(
-            words, at: packing.bit(of: column) - span.lowerBound * 32, first: row * span.count)
-          let product = dtype.rounded(Float(code) * scale)
-          values[row * width + column - window.columns.lowerBound] = dtype.rounded(product + bias)
+    unsafe window.fill(&values, from: bytes) { bytes, values in
+      for row in 0..<window.rows.count {
+        let room = unsafe values + row * window.columns.count
+        unsafe packing.write(bytes + row * span.count, window.columns, to: room)
+        for at in groups {
+          let run = window.columns.members(of: at, size: group)
+          let place = row * groups.count + at - groups.lowerBound
+          unsafe dtype.scale(
+            room + run.lowerBound - window.columns.lowerBound, run.count, by: scales[place],
+            plus: biases[place])
         }
       }
     }

@@ -41,22 +41,22 @@ struct FourBitFloatsDecoder: Decoder {
     let groups = window.columns.parts(of: group)
     let scales = try scales(window.rows, groups, reader)
     let width = window.columns.count
-    let book = SmallFloat.e2m1
-    var scaled = book
-    for row in 0..<window.rows.count {
-      for at in groups {
-        let scale = scales[row * groups.count + at - groups.lowerBound]
-        for code in book.indices { scaled[code] = book[code] * scale }
-        let run = window.columns.members(of: at, size: group)
-        let line = row * span.count - span.lowerBound
-        for column in run {
-          let byte = bytes[line + column / 2]
-          values[row * width + column - window.columns.lowerBound] =
-            scaled[Int(column & 1 == 0 ? byte & 15 : byte >> 4)]
+    unsafe window.fill(&values, from: bytes) { bytes, values in
+      for row in 0..<window.rows.count {
+        let line = unsafe bytes + row * span.count
+        let room = unsafe values + row * width
+        for at in groups {
+          let run = window.columns.members(of: at, size: group)
+          unsafe Self.pairs.write(
+            line, from: run.lowerBound - span.lowerBound * 2, count: run.count,
+            by: scales[row * groups.count + at - groups.lowerBound],
+            to: room + run.lowerBound - window.columns.lowerBound)
         }
       }
     }
   }
+
+  private static let pairs = NibblePairs(SmallFloat.e2m1, .lowFirst)
 
   private func scales(
     _ rows: Range<Int>, _ groups: Range<Int>, _ reader: OperandReader

@@ -11,7 +11,7 @@ struct NibbleDecoder: Decoder {
   private let codes: TensorBytes
   private let absmax: TensorBytes
   private let block: Int
-  private let book: [Float]
+  private let pairs: NibblePairs
   private let nested: Nested?
 
   private struct Nested {
@@ -32,7 +32,7 @@ struct NibbleDecoder: Decoder {
     self.codes = codes
     self.absmax = absmax
     self.block = block
-    book = stored.flag("isFloat") ? Self.fp4 : Self.nf4
+    pairs = stored.flag("isFloat") ? Self.fp4Pairs : Self.nf4Pairs
     guard absmax.dtype == .u8 else {
       nested = nil
       return
@@ -60,14 +60,14 @@ struct NibbleDecoder: Decoder {
     let bytes = try reader.bytes(codes, span)
     let blocks = range.parts(of: block)
     let scales = try scales(blocks, reader)
-    var scaled = book
-    for index in blocks {
-      let scale = scales[index - blocks.lowerBound]
-      for code in book.indices { scaled[code] = book[code] * scale }
-      for element in range.members(of: index, size: block) {
-        let byte = bytes[element / 2 - span.lowerBound]
-        values[place + element - range.lowerBound] =
-          scaled[Int(element & 1 == 0 ? byte >> 4 : byte & 15)]
+    let room = Window(rows: 0..<1, columns: 0..<place + range.count)
+    unsafe room.fill(&values, from: bytes) { bytes, values in
+      for index in blocks {
+        let run = range.members(of: index, size: block)
+        unsafe pairs.write(
+          bytes, from: run.lowerBound - span.lowerBound * 2, count: run.count,
+          by: scales[index - blocks.lowerBound],
+          to: values + place + run.lowerBound - range.lowerBound)
       }
     }
   }
@@ -99,4 +99,7 @@ struct NibbleDecoder: Decoder {
     let magnitudes: [Float] = [0, 0.0625, 8, 12, 4, 6, 2, 3].map { $0 / 12 }
     return magnitudes + magnitudes.map { 0 - $0 }
   }()
+
+  private static let nf4Pairs = NibblePairs(nf4, .highFirst)
+  private static let fp4Pairs = NibblePairs(fp4, .highFirst)
 }

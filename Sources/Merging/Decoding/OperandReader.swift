@@ -17,21 +17,37 @@ struct OperandReader {
   func rows(
     _ tensor: TensorBytes, _ rows: Range<Int>, bytes: Range<Int>, stride: Int
   ) throws(MergingError) -> [UInt8] {
+    try read(tensor, rows, bytes: bytes, stride: stride)
+  }
+
+  /// Words of 32 bits of some rows of `width` words each.
+  func words(
+    _ tensor: TensorBytes, _ rows: Range<Int>, _ columns: Range<Int>, width: Int
+  ) throws(MergingError) -> [UInt32] {
+    try read(
+      tensor, rows, bytes: columns.lowerBound * 4..<columns.upperBound * 4, stride: width * 4)
+  }
+
+  /// Bytes of each of some rows, as the elements that they are on little-endian machines.
+  private func read<Element: FixedWidthInteger & BitwiseCopyable>(
+    _ tensor: TensorBytes, _ rows: Range<Int>, bytes: Range<Int>, stride: Int
+  ) throws(MergingError) -> [Element] {
     let isOneRun = rows.count == 1 || bytes.count == stride
     let runs = isOneRun ? 1 : rows.count
     let length = isOneRun ? rows.count * bytes.count : bytes.count
+    let all = runs * length / MemoryLayout<Element>.size
     var fault: MergingError?
-    let result = unsafe [UInt8](unsafeUninitializedCapacity: runs * length) { buffer, count in
+    let result = unsafe [Element](unsafeUninitializedCapacity: all) { buffer, count in
+      let room = UnsafeMutableRawBufferPointer(buffer)
       do throws(MergingError) {
         for run in 0..<runs {
           let start = (rows.lowerBound + run) * stride + bytes.lowerBound
           try unsafe context.inputs.read(
             tensor.file,
-            into: UnsafeMutableRawBufferPointer(
-              rebasing: UnsafeMutableRawBufferPointer(buffer)[run * length..<(run + 1) * length]),
+            into: UnsafeMutableRawBufferPointer(rebasing: room[run * length..<(run + 1) * length]),
             at: tensor.offset + Int64(start))
         }
-        count = runs * length
+        count = all
       } catch {
         fault = error
         count = 0
@@ -39,18 +55,6 @@ struct OperandReader {
     }
     if let fault { throw fault }
     return result
-  }
-
-  /// Words of 32 bits of some rows of `width` words each.
-  func words(
-    _ tensor: TensorBytes, _ rows: Range<Int>, _ columns: Range<Int>, width: Int
-  ) throws(MergingError) -> [UInt32] {
-    let bytes = try self.rows(
-      tensor, rows, bytes: columns.lowerBound * 4..<columns.upperBound * 4, stride: width * 4)
-    return unsafe [UInt32](unsafeUninitializedCapacity: bytes.count / 4) { buffer, count in
-      count = bytes.count / 4
-      unsafe UnsafeMutableRawBufferPointer(buffer).copyBytes(from: bytes)
-    }
   }
 
   /// Numbers of some rows of `width` elements each, exactly. The types are those of `numberTypes`.
@@ -82,12 +86,12 @@ struct OperandReader {
   /// Whole numbers of 32 or 64 bits.
   func integers(_ tensor: TensorBytes, _ range: Range<Int>) throws(MergingError) -> [Int] {
     let size = tensor.dtype.byteCount
-    let bytes = try bytes(tensor, range.lowerBound * size..<range.upperBound * size)
-    return (0..<range.count).map { place in
-      let word = (0..<size).reversed().reduce(UInt64(0)) {
-        $0 << 8 | UInt64(bytes[place * size + $1])
-      }
-      return size == 8 ? Int(truncatingIfNeeded: word) : Int(Int32(truncatingIfNeeded: word))
+    let bytes = range.lowerBound * size..<range.upperBound * size
+    if size == 8 {
+      let words: [Int64] = try read(tensor, 0..<1, bytes: bytes, stride: 0)
+      return words.map { Int(Int64(littleEndian: $0)) }
     }
+    let words: [Int32] = try read(tensor, 0..<1, bytes: bytes, stride: 0)
+    return words.map { Int(Int32(littleEndian: $0)) }
   }
 }

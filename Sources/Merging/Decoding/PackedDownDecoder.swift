@@ -8,6 +8,7 @@
 // Source: AutoGPTQ `qlinear_cuda_old.py`, GPTQModel `nn_modules/qlinear`.
 import Planning
 import Safetensors
+import Storage
 
 struct PackedDownDecoder: Decoder {
   private let name: String
@@ -49,9 +50,9 @@ struct PackedDownDecoder: Decoder {
   func decode(
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
-    let span = packing.words(of: window.rows)
     let width = window.columns.count
-    let words = try reader.words(codes, span, window.columns, width: columns)
+    let words = try reader.words(
+      codes, packing.words(of: window.rows), window.columns, width: columns)
     let members = try ColumnGroups(
       window.rows, of: group, count: groups, order: try usedOrder(window.rows, reader), name,
       reader)
@@ -63,14 +64,17 @@ struct PackedDownDecoder: Decoder {
         try zeroPoints(run.group, window.columns, reader)
       )
     }
-    for run in members.runs {
-      guard let own = known[run.group] else { continue }
-      for row in run.columns {
-        let place = (row - window.rows.lowerBound) * width
-        let bit = packing.bit(of: row) - span.lowerBound * 32
-        for column in 0..<width {
-          let code = packing.number(words, at: bit, first: column, stride: width)
-          values[place + column] = own.scales[column] * (Float(code) - own.zeros[column])
+    invariant(window.elementCount <= values.count, "a window of \(window.elementCount) values")
+    unsafe words.withUnsafeBufferPointer { words in
+      unsafe values.withUnsafeMutableBufferPointer { values in
+        for run in members.runs {
+          guard let own = known[run.group] else { continue }
+          for row in run.columns {
+            let room = unsafe values.baseAddress! + (row - window.rows.lowerBound) * width
+            unsafe packing.write(
+              words.baseAddress!, row: row, of: window.rows, count: width, to: room)
+            unsafe DType.f32.scale(room, width, less: own.zeros, by: own.scales)
+          }
         }
       }
     }
@@ -90,13 +94,13 @@ struct PackedDownDecoder: Decoder {
   private func zeroPoints(
     _ group: Int, _ columns: Range<Int>, _ reader: OperandReader
   ) throws(MergingError) -> [Float] {
-    let span = packing.words(of: columns)
-    let words = try reader.words(
-      zeros, group..<group + 1, span, width: packing.wordCount(self.columns))
-    let mask = 1 << packing.bits - 1
-    return columns.map { column in
-      let stored = packing.number(words, at: packing.bit(of: column) - span.lowerBound * 32)
-      return Float((stored + zeroShift) & mask)
-    }
+    let bytes = try reader.rows(
+      zeros, group..<group + 1, bytes: packing.bytes(of: columns),
+      stride: packing.wordCount(self.columns) * 4)
+    var points = packing.along(bytes, columns)
+    guard zeroShift == 1 else { return points }
+    let most = Float(packing.mask)
+    for place in points.indices { points[place] = points[place] == most ? 0 : points[place] + 1 }
+    return points
   }
 }

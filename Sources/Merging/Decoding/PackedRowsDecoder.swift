@@ -46,9 +46,9 @@ struct PackedRowsDecoder: Decoder {
   func decode(
     _ window: Window, _ reader: OperandReader, to values: inout [Float]
   ) throws(MergingError) {
-    let span = packing.words(of: window.columns)
-    let words = try reader.words(
-      codes, window.rows, span, width: packing.wordCount(columns))
+    let span = packing.bytes(of: window.columns)
+    let bytes = try reader.rows(
+      codes, window.rows, bytes: span, stride: packing.wordCount(columns) * 4)
     let members = try ColumnGroups(
       window.columns, of: group, count: groups, order: order, name, reader)
     let scales =
@@ -56,40 +56,29 @@ struct PackedRowsDecoder: Decoder {
       ? try reader.numbers(scale, 0..<1)
       : try reader.numbers(scale, window.rows, members.span, width: groups)
     let offsets = try offsets(window.rows, members.span, reader)
-    let width = window.columns.count
-    let half = 1 << (packing.bits - 1)
-    for row in 0..<window.rows.count {
-      let line = row * members.span.count - members.span.lowerBound
-      for run in members.runs {
-        let at = line + run.group
-        let factor = scales[isOfTensor ? 0 : at]
-        let offset = zeros == nil ? half : offsets[at]
-        for column in run.columns {
-          let code = packing.number(
-            words, at: packing.bit(of: column) - span.lowerBound * 32, first: row * span.count)
-          values[row * width + column - window.columns.lowerBound] =
-            Float(code - offset) * factor
+    let half = Float(1 << (packing.bits - 1))
+    unsafe window.fill(&values, from: bytes) { bytes, values in
+      for row in 0..<window.rows.count {
+        let room = unsafe values + row * window.columns.count
+        unsafe packing.write(bytes + row * span.count, window.columns, to: room)
+        let line = row * members.span.count - members.span.lowerBound
+        for run in members.runs {
+          unsafe scale.dtype.scale(
+            room + run.columns.lowerBound - window.columns.lowerBound, run.columns.count,
+            lessWhole: zeros == nil ? half : offsets[line + run.group],
+            by: scales[isOfTensor ? 0 : line + run.group])
         }
       }
     }
-    guard scale.dtype != .f32 else { return }
-    for place in 0..<window.elementCount { values[place] = scale.dtype.rounded(values[place]) }
   }
 
   /// Zero points of rows and groups, packed down the rows.
   private func offsets(
     _ rows: Range<Int>, _ groups: Range<Int>, _ reader: OperandReader
-  ) throws(MergingError) -> [Int] {
+  ) throws(MergingError) -> [Float] {
     guard let zeros else { return [] }
-    let span = packing.words(of: rows)
-    let words = try reader.words(zeros, span, groups, width: self.groups)
-    let count = groups.count
-    return rows.flatMap { row in
-      (0..<count).map { group in
-        packing.number(
-          words, at: packing.bit(of: row) - span.lowerBound * 32, first: group, stride: count)
-      }
-    }
+    let words = try reader.words(zeros, packing.words(of: rows), groups, width: self.groups)
+    return packing.down(words, rows, count: groups.count)
   }
 }
 
@@ -108,10 +97,14 @@ struct ColumnGroups {
     let listed = try order.map { order throws(MergingError) in
       try reader.integers(order, columns)
     }
-    let named = listed?.contains(-1) == true ? nil : listed
+    guard let listed, !listed.contains(-1) else {
+      span = columns.parts(of: size)
+      runs = span.map { (columns.members(of: $0, size: size), $0) }
+      guard span.upperBound <= count else { throw .unfitRecipe(tensor: name, .order) }
+      return
+    }
     var (lowest, highest) = (Int.max, 0)
-    for column in columns {
-      let group = named?[column - columns.lowerBound] ?? column / size
+    for (column, group) in zip(columns, listed) {
       guard (0..<count).contains(group) else { throw .unfitRecipe(tensor: name, .order) }
       (lowest, highest) = (min(lowest, group), max(highest, group))
       if let last = runs.last, last.group == group {

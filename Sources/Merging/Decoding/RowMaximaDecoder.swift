@@ -24,10 +24,13 @@ struct RowMaximaDecoder: Decoder {
     let bytes = try reader.rows(codes, window.rows, bytes: window.columns, stride: columns)
     let scales = try reader.numbers(scale, window.rows)
     let width = window.columns.count
-    for row in 0..<window.rows.count {
-      let scale = scales[row]
-      for place in row * width..<(row + 1) * width {
-        values[place] = Float(Int8(bitPattern: bytes[place])) * scale * Self.step
+    unsafe window.fill(&values, from: bytes) { bytes, values in
+      for row in 0..<window.rows.count {
+        let (scale, step) = (scales[row], Self.step)
+        let (codes, room) = unsafe (bytes + row * width, values + row * width)
+        for i in 0..<width {
+          unsafe room[i] = Float(Int32(Int8(bitPattern: codes[i]))) * scale * step
+        }
       }
     }
   }

@@ -63,30 +63,20 @@ struct ScaledCodesDecoder: Decoder {
         }
         known = line
       }
-      for block in blocks {
-        let columns = window.columns.members(of: block, size: blockColumns)
-        let place = index * width - window.columns.lowerBound
-        let at = block - blocks.lowerBound
-        let offset = zeros == nil ? 0 : offsets[at]
-        scaleRun(
-          bytes, (place + columns.lowerBound)..<(place + columns.upperBound), scales[at], offset,
-          to: &values)
+      unsafe window.fill(&values, from: bytes) { bytes, values in
+        let room = unsafe values + index * width
+        unsafe table.lookUp(bytes + index * width, width, to: room)
+        for block in blocks {
+          let columns = window.columns.members(of: block, size: blockColumns)
+          let run = unsafe room + columns.lowerBound - window.columns.lowerBound
+          let at = block - blocks.lowerBound
+          if zeros == nil {
+            unsafe working.scale(run, columns.count, by: scales[at])
+          } else {
+            unsafe working.scale(run, columns.count, less: offsets[at], by: scales[at])
+          }
+        }
       }
     }
-  }
-
-  private func scaleRun(
-    _ bytes: [UInt8], _ run: Range<Int>, _ scale: Float, _ offset: Float,
-    to values: inout [Float]
-  ) {
-    if zeros == nil {
-      for place in run { values[place] = table[Int(bytes[place])] * scale }
-    } else {
-      for place in run {
-        values[place] = working.rounded(table[Int(bytes[place])] - offset) * scale
-      }
-    }
-    guard working == .bf16 || working == .f16 else { return }
-    for place in run { values[place] = working.rounded(values[place]) }
   }
 }

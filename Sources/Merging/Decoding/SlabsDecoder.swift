@@ -73,17 +73,37 @@ struct SlabsDecoder: Decoder {
       : run.lowerBound % matrixColumns..<run.lowerBound % matrixColumns + run.count
     let scales = try reader.numbers(scale, groups)
     let offsets = try reader.numbers(zeros, groups)
+    let room = Window(rows: 0..<1, columns: 0..<place + run.count)
+    unsafe room.fill(&values, from: bytes) { bytes, values in
+      let values = unsafe values + place
+      unsafe numbers(bytes, run.count, slab, to: values)
+      guard groupsAreRows else {
+        return unsafe scale.dtype.scale(values, run.count, less: offsets, by: scales)
+      }
+      for group in groups {
+        let members = run.members(of: group, size: matrixColumns)
+        let at = group - groups.lowerBound
+        unsafe scale.dtype.scale(
+          values + members.lowerBound - run.lowerBound, members.count, less: offsets[at],
+          by: scales[at])
+      }
+    }
+  }
+
+  /// A slab's numbers in so many words.
+  private func numbers(_ bytes: CodeBytes, _ count: Int, _ slab: Int, to values: Values) {
     let shift = UInt32((slabs - 1 - slab) * bits)
     let mask = UInt32(1) << UInt32(bits) - 1
-    let dtype = scale.dtype
-    for (index, element) in run.enumerated() {
-      var word = UInt32(bytes[index * size])
-      if size == 4 {
-        for byte in 1..<4 { word |= UInt32(bytes[index * 4 + byte]) << UInt32(8 * byte) }
+    if size == 1 {
+      for i in 0..<count {
+        unsafe values[i] = Float(Int32(bitPattern: UInt32(bytes[i]) &>> shift & mask))
       }
-      let group = groupsAreRows ? element / matrixColumns - groups.lowerBound : index
-      let difference = dtype.rounded(Float(word >> shift & mask) - offsets[group])
-      values[place + index] = dtype.rounded(difference * scales[group])
+    } else {
+      let words = unsafe UnsafeRawPointer(bytes)
+      for i in 0..<count {
+        let word = unsafe words.loadUnaligned(fromByteOffset: i &* 4, as: UInt32.self)
+        unsafe values[i] = Float(Int32(bitPattern: UInt32(littleEndian: word) &>> shift & mask))
+      }
     }
   }
 }

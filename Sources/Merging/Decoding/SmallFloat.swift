@@ -52,16 +52,4 @@ enum SmallFloat {
 extension DType {
   /// Types that a scale may have, beside E8M0.
   static let scales: [DType] = [.f16, .bf16, .f32]
-
-  /// Rounds a number to the nearest of a type of 16 bits, as arithmetic in that type does.
-  func rounded(_ number: Float) -> Float {
-    switch self {
-    case .bf16:
-      if number.isNaN { return number }
-      let bits = number.bitPattern
-      return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
-    case .f16: return Float(Float16(number))
-    default: return number
-    }
-  }
 }

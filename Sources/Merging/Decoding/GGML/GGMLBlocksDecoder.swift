@@ -30,15 +30,7 @@ struct GGMLBlocksDecoder: Decoder {
     let bytes = try reader.rows(
       codes, window.rows, bytes: parts.lowerBound * size..<parts.upperBound * size,
       stride: blockCount * size)
-    invariant(
-      bytes.count == window.rows.count * parts.count * size
-        && window.elementCount <= values.count, "a window of \(window.elementCount) elements")
-    unsafe bytes.withUnsafeBufferPointer { bytes in
-      unsafe values.withUnsafeMutableBufferPointer { values in
-        // A window has a block and an element at least.
-        unsafe write(window, parts, bytes.baseAddress!, to: values.baseAddress!)
-      }
-    }
+    unsafe window.fill(&values, from: bytes) { unsafe write(window, parts, $0, to: $1) }
   }
 
   /// Takes apart the blocks `parts` of each of a window's rows.
