@@ -49,13 +49,11 @@ package struct MeasuredCounts: Sendable {
   /// Finite in the base and not in the output.
   package var overflowed: Int { Int(raw.overflowed) }
 
-  /// Takes in an element of a finite output that no kernel reads; `isKept` where the output is as
-  /// without its update.
-  package mutating func count(update: Float, isKept: Bool) {
-    raw.largest = max(raw.largest, Double(update.magnitude))
-    if !isKept { raw.changed += 1 }
-    guard update != 0 else { return }
-    raw.moved += 1
-    if isKept { raw.vanished += 1 }
+  /// Takes in elements of a finite output that no kernel reads.
+  package mutating func add(largest: Float, moved: Int, changed: Int, vanished: Int) {
+    raw.largest = max(raw.largest, Double(largest))
+    raw.moved += UInt64(moved)
+    raw.changed += UInt64(changed)
+    raw.vanished += UInt64(vanished)
   }
 }

@@ -32,11 +32,11 @@ extension TensorMerge {
       recipe.dtype.element, bench.sums.bytes.baseAddress!, to: bench.variant.bytes.baseAddress!,
       .single, count: count)
     let values = numbers(bench.variant, count)
-    if let (row, column) = Self.nonFinite(values, block) {
+    if let (row, column) = nonFinite(values, block) {
       throw .notQuantizable(tensor: recipe.name, row: row, column: column)
     }
     let encoded = encoder.encode(values, block.rows)
-    if let (row, column) = Self.nonFinite(encoded.written, block) {
+    if let (row, column) = nonFinite(encoded.written, block) {
       throw .beyondForm(tensor: recipe.name, row: row, column: column)
     }
     let start = encoder.bytes(of: block.rows).lowerBound - encoder.bytes(of: tile.rows).lowerBound
@@ -48,8 +48,11 @@ extension TensorMerge {
   }
 
   /// The place of the first value of a block that is not finite.
-  private static func nonFinite(_ values: [Float], _ block: Window) -> (row: Int, column: Int)? {
-    guard let place = values.firstIndex(where: { !$0.isFinite }) else { return nil }
+  private func nonFinite(_ values: [Float], _ block: Window) -> (row: Int, column: Int)? {
+    let isFinite =
+      unsafe context.kernels.nonFiniteCount(
+        .single, values, in: .f32, count: values.count) == 0
+    guard !isFinite, let place = values.firstIndex(where: { !$0.isFinite }) else { return nil }
     return (block.rows.lowerBound + place / block.columns.count, place % block.columns.count)
   }
 
@@ -65,31 +68,53 @@ extension TensorMerge {
     _ block: Window, of tile: Window, base: [Float], _ merged: [Float], _ encoded: EncodedRows,
     _ bench: Workbench
   ) {
-    let plain = encoded.plain(base)
+    let (plain, written) = (encoded.plain(base), encoded.written)
     let width = block.columns.count
     let runs = MeasuredRuns.count(width)
-    var counts = bench.counts
     for row in 0..<block.rows.count {
       let line = (block.rows.lowerBound - tile.rows.lowerBound + row) * runs
       for run in 0..<runs {
         let first = row * width + run * MeasuredRuns.elementCount
-        let last = min((row + 1) * width, first + MeasuredRuns.elementCount)
-        var squares = (base: 0.0, update: 0.0, loss: 0.0)
-        for place in first..<last {
-          let update = merged[place] - base[place]
-          let (before, after) = (plain[place], encoded.written[place])
-          let loss = Double(after) - Double(before) - Double(update)
-          squares.base += Double(base[place]) * Double(base[place])
-          squares.update += Double(update) * Double(update)
-          squares.loss += loss * loss
-          counts.count(update: update, isKept: before == after)
-        }
-        let totals = unsafe bench.totals + (line + run) * MeasuredRuns.totals
-        unsafe totals[0] += squares.base
-        unsafe totals[1] += squares.update
-        unsafe totals[2] += squares.loss
+        let places = first..<min((row + 1) * width, first + MeasuredRuns.elementCount)
+        unsafe Self.measure(
+          base.span.extracting(places), merged.span.extracting(places),
+          plain.span.extracting(places), written.span.extracting(places),
+          totals: bench.totals + (line + run) * MeasuredRuns.totals, &bench.counts)
       }
     }
-    bench.counts = counts
+  }
+
+  /// Adds a run, whose four rows are of one length.
+  private static func measure(
+    _ base: Span<Float>, _ merged: Span<Float>, _ plain: Span<Float>, _ written: Span<Float>,
+    totals: UnsafeMutablePointer<Double>, _ counts: inout MeasuredCounts
+  ) {
+    var squares = (base: 0.0, update: 0.0, loss: 0.0)
+    for i in base.indices {
+      let number = unsafe base[unchecked: i]
+      let update = unsafe merged[unchecked: i] - number
+      let loss = unsafe Double(written[unchecked: i]) - Double(plain[unchecked: i]) - Double(update)
+      squares.base += Double(number) * Double(number)
+      squares.update += Double(update) * Double(update)
+      squares.loss += loss * loss
+    }
+    unsafe totals[0] += squares.base
+    unsafe totals[1] += squares.update
+    unsafe totals[2] += squares.loss
+    // By themselves, as these may be taken in any order and so many at a time.
+    var (largest, moved, changed, vanished) = (Int32(0), Int32(0), Int32(0), Int32(0))
+    for i in base.indices {
+      let update = unsafe merged[unchecked: i] - base[unchecked: i]
+      let isMoved: Int32 = update != 0 ? 1 : 0
+      let isChanged: Int32 = unsafe plain[unchecked: i] != written[unchecked: i] ? 1 : 0
+      // Without their signs, finite numbers are in the order of their bits.
+      largest = max(largest, Int32(bitPattern: update.magnitude.bitPattern))
+      moved &+= isMoved
+      changed &+= isChanged
+      vanished &+= isMoved & (1 &- isChanged)
+    }
+    counts.add(
+      largest: Float(bitPattern: UInt32(largest)), moved: Int(moved), changed: Int(changed),
+      vanished: Int(vanished))
   }
 }

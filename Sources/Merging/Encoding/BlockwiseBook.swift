@@ -11,7 +11,7 @@ struct BlockwiseBook {
   private let numbers: [Float]
   private let midpoints: [Float]
 
-  /// The numbers ascend.
+  /// The numbers ascend; 16 or 256.
   init(_ numbers: [Float]) {
     self.numbers = numbers
     midpoints = zip(numbers, numbers.dropFirst()).map { ($0 + $1) / 2 }
@@ -25,13 +25,57 @@ struct BlockwiseBook {
       : GroupScale(stored: largest, factor: 1 / divisor)
   }
 
-  func code(_ value: Float, _ scale: GroupScale) -> UInt8 {
-    let scaled = scale.factor < 0 ? value / -scale.factor : value * scale.factor
-    let held = min(1, max(-1, scaled))
-    var code: UInt8 = 0
-    for midpoint in midpoints where held > midpoint { code += 1 }
-    return code
+  func encode(
+    _ values: UnsafePointer<Float>, _ count: Int, _ scale: GroupScale, to codes: Codes
+  ) {
+    let room = UnsafeMutableRawPointer(codes)
+    let all = unsafe UnsafeRawPointer(values)
+    unsafe midpoints.withUnsafeBufferPointer { midpoints in
+      for first in stride(from: 0, through: count - 8, by: 8) {
+        let eight = unsafe all.loadUnaligned(fromByteOffset: first * 4, as: SIMD8<Float>.self)
+        let codes = unsafe Self.codes(eight, scale, midpoints)
+        unsafe room.storeBytes(of: codes, toByteOffset: first, as: SIMD8<UInt8>.self)
+      }
+      for i in count & ~7..<count {
+        unsafe codes[i] = Self.codes(SIMD8(repeating: values[i]), scale, midpoints)[0]
+      }
+    }
   }
 
-  func value(_ code: UInt8, _ scale: GroupScale) -> Float { numbers[Int(code)] * scale.stored }
+  /// How many midpoints lie below each of eight scaled values.
+  @inline(__always)
+  private static func codes(
+    _ values: SIMD8<Float>, _ scale: GroupScale, _ midpoints: UnsafeBufferPointer<Float>
+  ) -> SIMD8<UInt8> {
+    var held = scale.factor < 0 ? values / -scale.factor : values * scale.factor
+    held.replace(with: 1, where: held .> 1)
+    held.replace(with: -1, where: held .< -1)
+    var below = SIMD8<UInt32>()
+    for i in 0..<midpoints.count {
+      below.replace(with: below &+ 1, where: unsafe held .> midpoints[i])
+    }
+    return SIMD8(truncatingIfNeeded: below)
+  }
+
+  func decode(_ codes: CodeBytes, _ count: Int, _ scale: GroupScale, to values: Values) {
+    unsafe numbers.lookUp(codes, count, by: scale.stored, to: values)
+  }
+
+  /// Codes of some values, and what they are read back as.
+  func coded(_ values: [Float], _ scale: GroupScale) -> (codes: [UInt8], values: [Float]) {
+    let count = values.count
+    let codes = unsafe [UInt8](unsafeUninitializedCapacity: count) { codes, initialized in
+      initialized = count
+      unsafe values.withUnsafeBufferPointer { values in
+        unsafe encode(values.baseAddress!, count, scale, to: codes.baseAddress!)
+      }
+    }
+    let back = unsafe [Float](unsafeUninitializedCapacity: count) { values, initialized in
+      initialized = count
+      unsafe codes.withUnsafeBufferPointer { codes in
+        unsafe decode(codes.baseAddress!, count, scale, to: values.baseAddress!)
+      }
+    }
+    return (codes, back)
+  }
 }

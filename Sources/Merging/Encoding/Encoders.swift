@@ -61,7 +61,12 @@ protocol GroupRule: Sendable {
   init?(_ encoding: Encoding)
   /// `isRest` is true of a last group with fewer elements than the others.
   func scale(largest: Float, isRest: Bool) -> GroupScale
-  func code(_ value: Float, _ scale: GroupScale) -> UInt8
-  /// What the form's library reads back, before it rounds to its type.
-  func value(_ code: UInt8, _ scale: GroupScale) -> Float
+  /// Writes the codes of a run of values of one group.
+  func encode(
+    _ values: UnsafePointer<Float>, _ count: Int, _ scale: GroupScale, to codes: Codes)
+  /// Writes what the form's library reads back, before it rounds to its type.
+  func decode(_ codes: CodeBytes, _ count: Int, _ scale: GroupScale, to values: Values)
 }
+
+/// Room for codes, a byte each.
+typealias Codes = UnsafeMutablePointer<UInt8>

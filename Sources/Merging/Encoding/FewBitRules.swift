@@ -30,14 +30,25 @@ struct IntegerRule: GroupRule {
 
   func scale(largest: Float, isRest: Bool) -> GroupScale { ratio.scale(largest) }
 
-  func code(_ value: Float, _ scale: GroupScale) -> UInt8 {
-    let quotient = min(most, max(least, ratio.quotient(value, scale)))
-    return UInt8(truncatingIfNeeded: Int(quotient.rounded(.toNearestOrEven)) + offset)
+  func encode(
+    _ values: UnsafePointer<Float>, _ count: Int, _ scale: GroupScale, to codes: Codes
+  ) {
+    let (least, most, offset) = (least, most, UInt32(offset))
+    unsafe ratio.eachQuotient(values, count, scale) { i, quotient in
+      // The last place of 2^23 and more is 1: the sum ends with the nearest whole number.
+      let sum = min(most, max(least, quotient)) + 0x1.8p23
+      unsafe codes[i] = UInt8(truncatingIfNeeded: sum.bitPattern &+ offset)
+    }
   }
 
-  func value(_ code: UInt8, _ scale: GroupScale) -> Float {
-    let number = offset == 0 ? Int(Int8(bitPattern: code)) : Int(code) - offset
-    return ratio.rounded(Float(number) * scale.stored)
+  func decode(_ codes: CodeBytes, _ count: Int, _ scale: GroupScale, to values: Values) {
+    let offset = Int32(offset)
+    for i in 0..<count {
+      let code = unsafe codes[i]
+      let number = offset == 0 ? Int32(Int8(bitPattern: code)) : Int32(code) &- offset
+      unsafe values[i] = Float(number)
+    }
+    unsafe ratio.dtype.scale(values, count, by: scale.stored)
   }
 }
 
@@ -58,8 +69,13 @@ struct NormalFloat4Rule: GroupRule {
     book.scale(largest: largest, isRest: isRest)
   }
 
-  func code(_ value: Float, _ scale: GroupScale) -> UInt8 { book.code(value, scale) }
-  func value(_ code: UInt8, _ scale: GroupScale) -> Float { book.value(code, scale) }
+  func encode(
+    _ values: UnsafePointer<Float>, _ count: Int, _ scale: GroupScale, to codes: Codes
+  ) { unsafe book.encode(values, count, scale, to: codes) }
+
+  func decode(_ codes: CodeBytes, _ count: Int, _ scale: GroupScale, to values: Values) {
+    unsafe book.decode(codes, count, scale, to: values)
+  }
 }
 
 /// MXFP4: scale = 2^(⌊log2 m⌋ − 2), code = E2M1(x / scale) to the nearest, ties to even, beyond
@@ -80,11 +96,13 @@ struct SharedExponentRule: GroupRule {
     return GroupScale(stored: scale, factor: scale)
   }
 
-  func code(_ value: Float, _ scale: GroupScale) -> UInt8 {
-    SmallFloat.e2m1Code(value / scale.factor)
+  func encode(
+    _ values: UnsafePointer<Float>, _ count: Int, _ scale: GroupScale, to codes: Codes
+  ) {
+    for i in 0..<count { unsafe codes[i] = SmallFloat.e2m1Code(values[i] / scale.factor) }
   }
 
-  func value(_ code: UInt8, _ scale: GroupScale) -> Float {
-    SmallFloat.e2m1[Int(code)] * scale.stored
+  func decode(_ codes: CodeBytes, _ count: Int, _ scale: GroupScale, to values: Values) {
+    unsafe SmallFloat.e2m1.lookUp(codes, count, by: scale.stored, to: values)
   }
 }

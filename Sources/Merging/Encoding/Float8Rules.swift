@@ -26,12 +26,14 @@ struct InverseFloat8Rule: GroupRule {
     return GroupScale(stored: power, factor: 1 / power)
   }
 
-  func code(_ value: Float, _ scale: GroupScale) -> UInt8 {
-    SmallFloat.e4m3Code(value * scale.factor)
+  func encode(
+    _ values: UnsafePointer<Float>, _ count: Int, _ scale: GroupScale, to codes: Codes
+  ) {
+    for i in 0..<count { unsafe codes[i] = SmallFloat.e4m3Code(values[i] * scale.factor) }
   }
 
-  func value(_ code: UInt8, _ scale: GroupScale) -> Float {
-    SmallFloat.e4m3[Int(code)] * scale.stored
+  func decode(_ codes: CodeBytes, _ count: Int, _ scale: GroupScale, to values: Values) {
+    unsafe SmallFloat.e4m3.lookUp(codes, count, by: scale.stored, to: values)
   }
 }
 
@@ -49,19 +51,24 @@ struct RatioFloat8Rule: GroupRule {
 
   func scale(largest: Float, isRest: Bool) -> GroupScale { ratio.scale(largest) }
 
-  func code(_ value: Float, _ scale: GroupScale) -> UInt8 {
-    SmallFloat.e4m3Code(ratio.quotient(value, scale))
+  func encode(
+    _ values: UnsafePointer<Float>, _ count: Int, _ scale: GroupScale, to codes: Codes
+  ) {
+    unsafe ratio.eachQuotient(values, count, scale) { i, quotient in
+      unsafe codes[i] = SmallFloat.e4m3Code(quotient)
+    }
   }
 
-  func value(_ code: UInt8, _ scale: GroupScale) -> Float {
-    ratio.rounded(SmallFloat.e4m3[Int(code)] * scale.stored)
+  func decode(_ codes: CodeBytes, _ count: Int, _ scale: GroupScale, to values: Values) {
+    unsafe SmallFloat.e4m3.lookUp(codes, count, to: values)
+    unsafe ratio.dtype.scale(values, count, by: scale.stored)
   }
 }
 
 /// Division as compressed-tensors does it, in the types that its tensors have.
 struct Ratio {
   /// Of scales, and of the values that come back.
-  private let dtype: DType
+  let dtype: DType
   /// Of x / scale: the common type of the two.
   private let quotientDType: DType
   /// Half of what codes span.
@@ -80,11 +87,16 @@ struct Ratio {
     return GroupScale(stored: scale, factor: scale)
   }
 
-  func quotient(_ value: Float, _ scale: GroupScale) -> Float {
-    quotientDType.rounded(value / scale.factor)
+  /// Calls the body with x / scale of each of some values.
+  @inline(__always)
+  func eachQuotient(
+    _ values: UnsafePointer<Float>, _ count: Int, _ scale: GroupScale,
+    _ body: (_ i: Int, _ quotient: Float) -> Void
+  ) {
+    quotientDType.each(count) { i, rounded in
+      unsafe body(i, rounded(values[i] / scale.factor))
+    }
   }
-
-  func rounded(_ value: Float) -> Float { dtype.rounded(value) }
 
   private var epsilon: Float {
     switch dtype {

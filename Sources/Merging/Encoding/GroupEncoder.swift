@@ -1,6 +1,7 @@
 // Rows of merged values → groups → scales and codes → bytes.
 import Planning
 import Safetensors
+import Storage
 
 struct GroupEncoder<Rule: GroupRule>: Encoder {
   private let rule: Rule
@@ -45,21 +46,15 @@ struct GroupEncoder<Rule: GroupRule>: Encoder {
 
   func encode(_ values: [Float], _ rows: Range<Int>) -> EncodedRows {
     let first = groups.first(of: rows.lowerBound)
-    var largest = [Float](repeating: 0, count: groups.first(of: rows.upperBound) - first)
-    groups.eachRun(of: rows) { run, group in
-      var most = largest[group - first]
-      for place in run { most = max(most, values[place].magnitude) }
-      largest[group - first] = most
-    }
-    var scales = largest.enumerated().map {
+    var scales = largest(values, rows).enumerated().map {
       rule.scale(largest: $1, isRest: groups.isRest(first + $0))
     }
     let coded = nested?.coded(scales.map(\.stored))
     switch part {
     case .scales:
-      return EncodedRows(bytes: coded?.codes ?? scales.flatMap { scaleDType.bytes($0.stored) })
+      return EncodedRows(bytes: coded?.codes ?? scaleDType.bytes(scales.map(\.stored)))
     case .nestedScales:
-      return EncodedRows(bytes: (coded?.scales ?? []).flatMap { DType.f32.bytes($0) })
+      return EncodedRows(bytes: DType.f32.bytes(coded?.scales ?? []))
     case .codes: break
     }
     // The library codes a weight by its scales as they were, and reads it back by their codes.
@@ -78,38 +73,81 @@ struct GroupEncoder<Rule: GroupRule>: Encoder {
       plain: { base in self.values(self.codes(base, rows, scales), rows, scales) })
   }
 
+  /// The largest magnitude of each group.
+  private func largest(_ values: [Float], _ rows: Range<Int>) -> [Float] {
+    let first = groups.first(of: rows.lowerBound)
+    let count = groups.first(of: rows.upperBound) - first
+    // Without their signs, finite numbers are in the order of their bits.
+    var largest = [Int32](repeating: 0, count: count)
+    check(values.count, rows)
+    unsafe values.withUnsafeBufferPointer { values in
+      groups.eachRun(of: rows) { run, group in
+        let values = unsafe values.baseAddress! + run.lowerBound
+        var most = largest[group - first]
+        for i in 0..<run.count {
+          most = unsafe max(most, Int32(bitPattern: values[i].bitPattern & 0x7FFF_FFFF))
+        }
+        largest[group - first] = most
+      }
+    }
+    return largest.map { Float(bitPattern: UInt32($0)) }
+  }
+
   private func codes(_ values: [Float], _ rows: Range<Int>, _ scales: [GroupScale]) -> [UInt8] {
     let first = groups.first(of: rows.lowerBound)
-    var codes = [UInt8](repeating: 0, count: values.count)
-    groups.eachRun(of: rows) { run, group in
-      let scale = scales[group - first]
-      for place in run { codes[place] = rule.code(values[place], scale) }
+    check(values.count, rows)
+    return unsafe [UInt8](unsafeUninitializedCapacity: values.count) { codes, count in
+      count = values.count
+      let codes = codes.baseAddress!
+      unsafe values.withUnsafeBufferPointer { values in
+        groups.eachRun(of: rows) { run, group in
+          unsafe rule.encode(
+            values.baseAddress! + run.lowerBound, run.count, scales[group - first],
+            to: codes + run.lowerBound)
+        }
+      }
     }
-    return codes
   }
 
   private func values(_ codes: [UInt8], _ rows: Range<Int>, _ scales: [GroupScale]) -> [Float] {
     let first = groups.first(of: rows.lowerBound)
-    var values = [Float](repeating: 0, count: codes.count)
-    groups.eachRun(of: rows) { run, group in
-      let scale = scales[group - first]
-      for place in run { values[place] = dtype.rounded(rule.value(codes[place], scale)) }
+    check(codes.count, rows)
+    return unsafe [Float](unsafeUninitializedCapacity: codes.count) { values, count in
+      count = codes.count
+      let values = values.baseAddress!
+      unsafe codes.withUnsafeBufferPointer { codes in
+        groups.eachRun(of: rows) { run, group in
+          let room = unsafe values + run.lowerBound
+          unsafe rule.decode(
+            codes.baseAddress! + run.lowerBound, run.count, scales[group - first], to: room)
+          unsafe dtype.round(room, run.count)
+        }
+      }
     }
-    return values
+  }
+
+  /// Runs cover the rows, neither less nor more.
+  private func check(_ count: Int, _ rows: Range<Int>) {
+    invariant(
+      count == rows.count * groups.columns && count > 0, "\(count) elements of \(rows.count) rows")
   }
 }
 
 extension DType {
-  /// A scale as it is stored; of exponents, a power of two.
-  fileprivate func bytes(_ scale: Float) -> [UInt8] {
-    func little<Word: FixedWidthInteger>(_ word: Word) -> [UInt8] {
-      (0..<Word.bitWidth / 8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+  /// Scales as they are stored; of exponents, powers of two.
+  fileprivate func bytes(_ scales: [Float]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(scales.count * byteCount)
+    for scale in scales {
+      let word: UInt32 =
+        switch self {
+        case .bf16: rounded(scale).bitPattern >> 16
+        case .f16: UInt32(Float16(scale).bitPattern)
+        case .f32: scale.bitPattern
+        default: UInt32(clamping: min(255, max(0, Int(scale.exponent) + 127)))
+        }
+      for byte in 0..<byteCount { bytes.append(UInt8(truncatingIfNeeded: word >> (8 * byte))) }
     }
-    switch self {
-    case .bf16: return little(UInt16(rounded(scale).bitPattern >> 16))
-    case .f16: return little(Float16(scale).bitPattern)
-    case .f32: return little(scale.bitPattern)
-    default: return [UInt8(clamping: Int(scale.exponent) + 127)]
-    }
+    return bytes
   }
 }

@@ -91,26 +91,40 @@ enum CodePacking {
     switch self {
     case .bytes: return codes
     case .words:
+      guard columns % 4 != 0 else { return codes }
       var bytes = [UInt8](repeating: 0, count: rows * stride)
       for row in 0..<rows {
-        for column in 0..<columns { bytes[row * stride + column] = codes[row * columns + column] }
+        bytes.replaceSubrange(
+          row * stride..<row * stride + columns, with: codes[row * columns..<(row + 1) * columns])
       }
       return bytes
     case .lowFirst:
       var bytes = [UInt8](repeating: 0, count: rows * stride)
       for row in 0..<rows {
-        for column in 0..<columns {
-          bytes[row * stride + column / 2] |= codes[row * columns + column] << (column & 1 * 4)
-        }
+        Self.pack(
+          codes, row * columns..<(row + 1) * columns, lowAt: 0, to: &bytes, from: row * stride)
       }
       return bytes
     case .highFirst(let padding):
       var bytes = [UInt8](repeating: 0, count: (codes.count + 1) / 2)
-      for (place, code) in codes.enumerated() {
-        bytes[place / 2] |= place & 1 == 0 ? code << 4 : code
-      }
+      Self.pack(codes, 0..<codes.count, lowAt: 1, to: &bytes, from: 0)
       if codes.count % 2 != 0 { bytes[bytes.count - 1] |= padding }
       return bytes
     }
+  }
+
+  /// Packs pairs of codes, of which the one at `lowAt` goes below; a last one alone is the first of
+  /// its pair.
+  private static func pack(
+    _ codes: [UInt8], _ range: Range<Int>, lowAt low: Int, to bytes: inout [UInt8], from first: Int
+  ) {
+    let pairs = range.count / 2
+    let codes = codes.span.extracting(range)
+    var room = bytes.mutableSpan
+    for i in 0..<pairs {
+      unsafe room[first &+ i] =
+        codes[unchecked: 2 &* i &+ low] | codes[unchecked: 2 &* i &+ 1 &- low] &<< 4
+    }
+    if range.count % 2 != 0 { room[first + pairs] = codes[2 * pairs] << UInt8(low * 4) }
   }
 }

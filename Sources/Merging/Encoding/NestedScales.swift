@@ -49,10 +49,10 @@ struct NestedScales {
       let shifted = scales[start..<min(scales.count, start + block)].map { $0 - offset }
       let largest = shifted.reduce(0) { max($0, $1.magnitude) }
       let scale = book.scale(largest: largest, isRest: shifted.count < block)
-      let codes = shifted.map { book.code($0, scale) }
+      let (codes, values) = book.coded(shifted, scale)
       coded.codes += codes
       coded.scales.append(scale.stored)
-      coded.values += codes.map { book.value($0, scale) + offset }
+      coded.values += values.map { $0 + offset }
     }
     return coded
   }

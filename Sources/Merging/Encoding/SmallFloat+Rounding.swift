@@ -3,28 +3,34 @@ import Glibc
 
 extension SmallFloat {
   /// The code of a number, held in −448 … 448, of which every value is finite.
+  @inline(__always)
   static func e4m3Code(_ number: Float) -> UInt8 {
-    let sign: UInt8 = number.sign == .minus ? 0x80 : 0
-    let magnitude = min(448, number.magnitude)
-    // Below 2^−6 values are multiples of 2^−9; the eighth of them is the first that is normal.
-    if magnitude < 0x1p-6 { return sign | UInt8((magnitude * 0x1p9).rounded(.toNearestOrEven)) }
-    let bits = magnitude.bitPattern
-    let rounded = (bits + 0x7FFFF + (bits >> 20 & 1)) >> 20
-    return sign | UInt8(truncatingIfNeeded: rounded - UInt32((127 - 7) << 3))
+    let sign = number.bitPattern &>> 24 & 0x80
+    let code = code(min(448, number.magnitude), mantissaBits: 3, bias: 7)
+    return UInt8(truncatingIfNeeded: sign | code)
   }
 
   /// The code of a number, those beyond 6 with its own.
+  @inline(__always)
   static func e2m1Code(_ number: Float) -> UInt8 {
-    let sign: UInt8 = number.sign == .minus ? 8 : 0
-    let magnitude = number.magnitude
-    let code: UInt8 =
-      magnitude <= 0.25
-      ? 0
-      : magnitude < 0.75
-        ? 1
-        : magnitude <= 1.25
-          ? 2 : magnitude < 1.75 ? 3 : magnitude <= 2.5 ? 4 : magnitude < 3.5 ? 5 : 6
-    return sign | (code == 6 && magnitude > 5 ? 7 : code)
+    let sign = number.bitPattern &>> 28 & 8
+    let code = code(min(6, number.magnitude), mantissaBits: 1, bias: 1)
+    return UInt8(truncatingIfNeeded: sign | code)
+  }
+
+  /// Of a number without its sign, at most the largest of the type.
+  @inline(__always)
+  private static func code(_ magnitude: Float, mantissaBits: UInt32, bias: UInt32) -> UInt32 {
+    let bits = magnitude.bitPattern
+    let cut = 23 - mantissaBits
+    let half: UInt32 = 1 << (cut - 1)
+    let normal =
+      (bits &+ (half - 1) &+ (bits &>> cut & 1)) &>> cut &- (127 - bias) << mantissaBits
+    // Below 2^(1 − bias) codes count multiples of one step, the last place of this power: the sum
+    // is rounded to it. What rounds up to that number has its code as well.
+    let power = Float(bitPattern: (127 + 24 - bias - mantissaBits) << 23)
+    let small = (magnitude + power).bitPattern &- power.bitPattern
+    return bits < (128 - bias) << 23 ? small : normal
   }
 }
 
