@@ -7,8 +7,8 @@ package enum ReadBack {
   private static let blockByteCount = 4 << 20
 
   /// Digests a whole file; with `fromDevice` its bytes come from there, past the page cache or
-  /// after the kernel was asked to forget them. `progress` is told the bytes read so far after every
-  /// block; false stops.
+  /// after the kernel was asked to forget them. `progress` is told the bytes read so far after
+  /// every block; false stops.
   package static func run(
     _ path: String, algorithm: DigestAlgorithm, fromDevice: Bool, progress: (Int64) -> Bool
   ) throws(MergingError) -> (byteCount: Int64, digest: Digest) {

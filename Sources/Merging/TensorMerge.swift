@@ -145,7 +145,9 @@ final class TensorMerge {
     grid = TileGrid(rows: recipe.rows, columns: recipe.columns, rowsAtOnce: step * multiple)
     _ = span()
     blockColumns = recipe.columns
-    blockRows = step * max(1, min(multiple, blockCapacity / (step * columns)))
+    // What becomes codes goes through several arrays, which stay in the second cache together.
+    let capacity = recipe.encoding == nil ? blockCapacity : min(blockCapacity, 1 << 15)
+    blockRows = step * max(1, min(multiple, capacity / (step * columns)))
   }
 
   /// Groups tiles so that the right factors they need fit; false where one does not.
