@@ -12,6 +12,10 @@ enum GGUFShards {
     let path = Path.join(folder, names[0])
     let model: GGUFModel
     do { model = try GGUFModel.read(path) } catch { throw .gguf(error) }
+    // A folder's files may be counted as other formats count theirs.
+    guard model.files.count == names.count else {
+      throw .gguf(.set(path: path, .unnamed(count: names.count)))
+    }
     if let kind = model["general.type"]?.text, kind != "model" {
       throw .notAModel(path: path, kind: kind)
     }
@@ -42,17 +46,9 @@ enum GGUFShards {
 extension DType {
   /// The element type of ggml's plain types; nil for blocks.
   init?(plain type: GGMLType) {
-    switch type.name {
-    case "F32": self = .f32
-    case "F16": self = .f16
-    case "BF16": self = .bf16
-    case "F64": self = .f64
-    case "I8": self = .i8
-    case "I16": self = .i16
-    case "I32": self = .i32
-    case "I64": self = .i64
-    default: return nil
-    }
+    // Both spell them alike.
+    guard type.isPlain else { return nil }
+    self.init(rawValue: type.name)
   }
 }
 

@@ -4,6 +4,7 @@
 // there is no safetensors file, the same goes for `pytorch_model.bin` and its kin, and then for
 // llama.cpp's files. Weights in another layout (`consolidated*`), projectors beside a model
 // (`mmproj*`) and adapters are never taken for the model.
+import GGUF
 import Storage
 
 /// The files that hold a model's weights.
@@ -47,11 +48,11 @@ struct WeightFiles {
     }
     guard let format = WeightFormat.of(name) else { throw .notWeights(path: path) }
     if format.isIndex(name) { return try indexed(path) }
-    if let shard = NumberedName(name), shard.total > 1 {
+    if name.hasSuffix(GGUFFile.ending) {
       // llama.cpp's own programs are given the first of a set, too.
-      if format.endings == WeightFormat.gguf.endings {
-        return WeightFiles(names: (1...shard.total).map(shard.name))
-      }
+      return WeightFiles(names: SplitName(name)?.names ?? [name])
+    }
+    if let shard = NumberedName(name), shard.total > 1 {
       throw .oneOfSeveral(path: path, folder: Path.parent(path))
     }
     return WeightFiles(names: [name])

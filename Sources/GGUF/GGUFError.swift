@@ -63,7 +63,7 @@ package enum GGUFFault: Error, Equatable {
 package enum SplitFault: Error, Equatable {
   /// The set's file of that name is not there.
   case missing(name: String)
-  /// A file says that it is one of several, and its name does not.
+  /// A file is one of several, and its name is not such that the others could be found.
   case unnamed(count: Int)
   /// A key of a part is not what its name says.
   case key(String, expected: Int, found: Int?)

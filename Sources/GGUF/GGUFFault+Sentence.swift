@@ -48,7 +48,7 @@ extension GGUFFault {
       "tensor \(Self.quote(tensor)) (\(type.name)) has rows of \(columns), a multiple of "
         + "\(type.blockElementCount) expected"
     case .tooLarge(let tensor, let shape):
-      "tensor \(Self.quote(tensor)) (\(shape)) is larger than 63 bits can count"
+      "tensor \(Self.quote(tensor)) (\(shape)) is too large, its bits would not count in 63"
     case .offset(let tensor, let expected, let found):
       "tensor \(Self.quote(tensor)) begins at \(found), the tensors before it end at \(expected)"
     case .truncated(let expected, let found):
@@ -82,7 +82,7 @@ extension SplitFault {
     switch self {
     case .missing(let name): "is one of several files, and \(name) is not there"
     case .unnamed(let count):
-      "says that it is one of \(count) files, and its name does not count them"
+      "is one of \(count) files, and its name does not count them as llama.cpp does"
     case .key(let key, let expected, let found):
       "has \(key) \(found.map { "\($0)" } ?? "missing"), \(expected) expected"
     case .repeatedTensor(let name, let first):

@@ -32,15 +32,15 @@ package struct GGUFModel: Equatable, Sendable {
       return GGUFModel(files: [file])
     }
     var files: [GGUFFile] = []
-    for number in 1...split.count {
-      let part = Path.join(Path.parent(path), split.name(of: number))
+    for (index, name) in split.names.enumerated() {
+      let part = Path.join(Path.parent(path), name)
       let isThere: Bool
       do throws(StorageError) { isThere = try FileStatus.of(part) != nil } catch {
         throw .storage(error)
       }
-      guard isThere else { throw .set(path: path, .missing(name: split.name(of: number))) }
+      guard isThere else { throw .set(path: path, .missing(name: name)) }
       let file = try GGUFFile.read(part)
-      try check(file, "split.no", number - 1)
+      try check(file, "split.no", index)
       try check(file, "split.count", split.count)
       files.append(file)
     }
@@ -93,6 +93,9 @@ package struct SplitName {
     stem = String(decoding: name.utf8.dropLast(20), as: UTF8.self)
     self.count = count
   }
+
+  /// Of all files of the set.
+  package var names: [String] { (1...count).map(name) }
 
   package func name(of number: Int) -> String {
     "\(stem)-\(Self.padded(number))-of-\(Self.padded(count)).gguf"

@@ -37,9 +37,8 @@ struct TensorTable {
     guard offset == UInt64(expected) else {
       throw .fault(.offset(tensor: name, expected: expected, found: offset))
     }
-    // Ends are held below what offsets could overflow.
     let (finish, overflows) = expected.addingReportingOverflow(byteCount)
-    guard !overflows, finish <= Int64.max - alignment else {
+    guard !overflows, finish <= Self.endMax else {
       throw .fault(.tooLarge(tensor: name, shape: dimensions.reversed()))
     }
     tensors.append(
@@ -64,6 +63,9 @@ struct TensorTable {
     }
     return Int64(count / type.blockElementCount)
   }
+
+  /// So far that bits, and bytes of wider types with alignments between, still count in 63 bits.
+  private static let endMax: Int64 = 1 << 58
 
   /// ggml's `GGML_MAX_NAME`: with the zero behind it.
   private static let nameByteCountEnd = 64

@@ -61,6 +61,24 @@ import Testing
     }
   }
 
+  @Test func `names that count themselves in another way make no set`() throws {
+    for name in ["a/n-1-of-2.gguf", "a/n-2-of-2.gguf", "b/n-00000-of-00001.gguf"] {
+      try scratch.write(name, SampleGGUF.sample.bytes)
+    }
+    try scratch.write("b/n-00001-of-00001.gguf", SampleGGUF.sample.bytes)
+    for (folder, name) in [("a", "n-1-of-2.gguf"), ("b", "n-00000-of-00001.gguf")] {
+      #expect(
+        try refusal(folder)
+          == "BASE/\(folder)/\(name) is one of 2 files, and its name does not count them as "
+          + "llama.cpp does; give the files the names that llama-gguf-split gave them")
+      // By itself it is whole.
+      #expect(try open(folder + "/" + name).shardNames == [name])
+    }
+    let endless = "n-1-of-99999999999999.gguf"
+    try scratch.write(endless, SampleGGUF.sample.bytes)
+    #expect(try open(endless).shardNames == [endless])
+  }
+
   @Test func `a type without a decoder is known and not read`() throws {
     var sample = SampleGGUF()
     sample.tensors = [SampleGGUF.tensor("a", [256, 1], type: 16)]

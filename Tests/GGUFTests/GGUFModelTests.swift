@@ -78,7 +78,7 @@ struct GGUFModelTests {
     try scratch.write("other.gguf", part(0, of: 2, tensors: 2, holds: ["a"]))
     #expect(
       refusal("other.gguf")
-        == "other.gguf says that it is one of 2 files, and its name does not count them; "
+        == "other.gguf is one of 2 files, and its name does not count them as llama.cpp does; "
         + "give the files the names that llama-gguf-split gave them")
     #expect(refusal("gone.gguf") == "cannot open gone.gguf: No such file or directory")
   }
