@@ -39,9 +39,8 @@ package struct Checkpoint: Sendable {
   package let hiddenScales: String?
   /// Files that describe how the weights are quantised: copied only where they stay so.
   package let quantizationFiles: [String]
-  /// What it is made of: the folder, or the files alone where what lies beside them is none of its
-  /// own.
-  package let places: [String]
+  /// What lies beside the files is none of its own.
+  package let isLone: Bool
   /// The model whose files the shards are, where they are llama.cpp's.
   package let gguf: GGUFModel?
 
@@ -84,7 +83,7 @@ package struct Checkpoint: Sendable {
     self.quantizationFiles = quantizationFiles
     self.hiddenScales = hiddenScales
     self.gguf = gguf
-    places = isLone ? shards.map(\.path) : [path]
+    self.isLone = isLone
     let quantizing = try QuantizationConfig(method: quantization, config: config, folder: path)
     quantizationSection = quantizing.section
     quantized = QuantizedWeights(
@@ -102,6 +101,9 @@ package struct Checkpoint: Sendable {
       uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
     return copy
   }
+
+  /// What it is made of: the folder, or the files alone.
+  package var places: [String] { isLone ? shards.map(\.path) : [path] }
 
   /// The tensor of a name, nil where the base has none.
   package func tensor(_ name: String) -> BaseTensor? { positions[name].map { tensors[$0] } }
@@ -188,7 +190,7 @@ package struct Checkpoint: Sendable {
     return checkpoint
   }
 
-  /// All that such a model is stands in its files: a config.json beside them is another form's.
+  /// All that such a model is stands in its files: a config.json beside them is a side file.
   private static func readGGUF(
     _ folder: String, _ weights: WeightFiles, takesSideFiles: Bool
   ) throws(CheckpointError) -> Checkpoint {
@@ -196,8 +198,8 @@ package struct Checkpoint: Sendable {
     return try Checkpoint(
       path: folder, shards: model.files.map(GGUFShards.header), shardNames: weights.names,
       manifest: try ConfigFile.read(Path.join(folder, "shardweld.json"))?.json,
-      sideFiles: takesSideFiles ? try SideFiles.list(folder) : [], isLone: !takesSideFiles,
-      gguf: model)
+      sideFiles: takesSideFiles ? try SideFiles.list(folder, takesConfig: true) : [],
+      isLone: !takesSideFiles, gguf: model)
   }
 }
 

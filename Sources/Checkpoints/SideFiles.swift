@@ -4,11 +4,18 @@ import OrderedJSON
 import Storage
 
 enum SideFiles {
-  /// Relative paths, sorted by bytes. Links to files count as files; hidden names are left out.
-  static func list(_ folder: String) throws(CheckpointError) -> [String] {
+  /// Relative paths, sorted by bytes. Links to files count as files; hidden names are left out. The
+  /// config is one where the weights do not go by it, so that no new one is written.
+  static func list(
+    _ folder: String, takesConfig: Bool = false
+  ) throws(CheckpointError) -> [String] {
     var walk = Walk(folder: folder, modules: try modules(of: folder))
     let status = try checked { () throws(StorageError) in try FileStatus.of(folder) }
     try walk.visit("", ancestors: status.map { [Walk.Identity($0)] } ?? [])
+    let config = Path.join(folder, "config.json")
+    if takesConfig, try checked({ () throws(StorageError) in try FileStatus.of(config) }) != nil {
+      walk.files.append("config.json")
+    }
     return walk.files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 

@@ -40,8 +40,10 @@ import Testing
     try scratch.write("m.gguf", SampleGGUF.sample.bytes)
     try scratch.write("mmproj-m.gguf", "another model")
     try scratch.write("README.md", "x")
+    try scratch.write("config.json", "{}")
     let base = try open("")
-    #expect(base.shardNames == ["m.gguf"] && base.sideFiles == ["README.md"])
+    #expect(base.shardNames == ["m.gguf"] && base.sideFiles == ["README.md", "config.json"])
+    #expect(base.config == nil)
   }
 
   @Test func `several quantisations in a folder leave the choice to the user`() throws {

@@ -128,6 +128,23 @@ struct GGUFMergeTests {
     #expect(verified.exitCode == 3, "\(verified)")
   }
 
+  @Test func `a manifest beside a lone file counts where it names the file`() throws {
+    _ = try merge(Self.root + "base.gguf", to: "merged", [])
+    let (own, other) = (scratch("merged/base.gguf"), scratch("merged/original.gguf"))
+    try FileManager.default.copyItem(atPath: Self.root + "base.gguf", toPath: other)
+    func words(_ base: String, _ output: String) -> [String] {
+      [
+        "merge", "--base", base, "--adapter", Self.root + "adapter", "--output", scratch(output),
+      ]
+    }
+    let run = try Command.run(words(own, "twice"))
+    #expect(run.exitCode == 2 && run.errors.contains("is itself a merge that holds"), "\(run)")
+    let first = try Command.run(words(other, "once"))
+    #expect(first.exitCode == 0, "\(first)")
+    let manifest = try String(contentsOfFile: scratch("once/shardweld.json"), encoding: .utf8)
+    #expect(manifest.contains("\"earlierAdapters\":[]"))
+  }
+
   // MARK: Refusals
 
   @Test(arguments: [

@@ -29,6 +29,13 @@ struct RefusalPlaceTests {
     try bench.expectRefusal(["--overwrite"], naming: [scratch("out"), "no checkpoint"])
   }
 
+  @Test func `overwrite does not replace a folder of several gguf models`() throws {
+    for name in ["a.gguf", "b-00001-of-00002.gguf", "b-00002-of-00002.gguf"] {
+      try scratch.write("out/" + name, "a model")
+    }
+    try bench.expectRefusal(["--overwrite"], naming: [scratch("out"), "2 models"])
+  }
+
   @Test(arguments: [[], ["--overwrite"], ["--dry-run"]])
   func `an output that is a file is refused`(_ words: [String]) throws {
     try scratch.write("out", "a file")

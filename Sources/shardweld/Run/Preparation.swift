@@ -47,7 +47,8 @@ struct Preparation {
     }
   }
 
-  /// The base's own manifest, where it was itself merged by this tool.
+  /// The base's own manifest, where it was itself merged by this tool. Beside a lone file may lie
+  /// that of others: it must name the file, with its size.
   func baseManifest() throws(CommandError) -> Manifest? {
     guard checkpoint.manifest != nil else { return nil }
     let path = Path.join(checkpoint.path, "shardweld.json")
@@ -59,7 +60,15 @@ struct Preparation {
         "\(path) is not a manifest that can be read: \(error.sentence); "
           + "fetch the base again, or remove the file")
     }
-    return try wrap(kind) { () throws(PlanError) in try Manifest.decode(bytes) }
+    let manifest = try wrap(kind) { () throws(PlanError) in try Manifest.decode(bytes) }
+    return !checkpoint.isLone || names(manifest) ? manifest : nil
+  }
+
+  /// True where the base's files are shards of a manifest.
+  private func names(_ manifest: Manifest) -> Bool {
+    zip(checkpoint.shardNames, checkpoint.shards).allSatisfy { name, shard in
+      manifest.shards.contains { $0.name == name && $0.byteCount == shard.fileByteCount }
+    }
   }
 
   /// An adapter given twice, or one that the base's own manifest names, would be doubled. Weights
@@ -126,16 +135,19 @@ struct Preparation {
           ? "\(output) is a finished merge already; choose another output, or add --overwrite"
           : "\(output) exists and is not empty; choose another output, or add --overwrite")
     }
-    guard
-      isFinished || names.contains(where: Self.isOfCheckpoint)
-    else {
+    if isFinished || names.contains(where: Self.isOfCheckpoint) { return }
+    // A folder of .gguf files is mostly one of several models.
+    let models = Set(
+      names.filter { $0.hasSuffix(GGUFFile.ending) }.map { SplitName($0)?.stem ?? $0 })
+    guard models.count == 1 else {
       throw .refused(
-        "\(output) holds no checkpoint, so it is not overwritten; remove it yourself")
+        "\(output) holds \(models.isEmpty ? "no checkpoint" : "\(models.count) models"), so it is "
+          + "not overwritten; remove it yourself")
     }
   }
 
   private static func isOfCheckpoint(_ name: String) -> Bool {
-    name == "config.json" || name.hasSuffix(".safetensors") || name.hasSuffix(GGUFFile.ending)
+    name == "config.json" || name.hasSuffix(".safetensors")
   }
 
   /// Refuses to start where the file system cannot hold what is still to be written.
