@@ -31,7 +31,9 @@ package enum ShardState: Equatable, Sendable {
   private static func hasPrelude(
     _ file: borrowing File, _ job: MergeJob
   ) throws(StorageError) -> ShardState {
-    let found = try file.read(count: Int(job.headerByteCount), at: 0)
-    return Digest.xxh3(found).description == job.prelude?.digest ? .asPlanned : .header(offset: 0)
+    let reader = BlockReader(upTo: job.headerByteCount)
+    var digester = Digester(.xxh3)
+    try reader.read(file, 0..<job.headerByteCount) { digester.update($0) }
+    return digester.finish().description == job.prelude?.digest ? .asPlanned : .header(offset: 0)
   }
 }

@@ -48,11 +48,12 @@ final class InputFiles {
   /// Where a file ends, the views behind it included.
   func byteCount(of file: Int) -> Int64 { inputs[file].extent }
 
-  /// Bytes as they lie in a file.
-  func read(_ file: Int, count: Int, at offset: Int64) throws(MergingError) -> [UInt8] {
-    try MergingError.storage { () throws(StorageError) in
-      try handles[file].file.read(count: count, at: offset)
-    }
+  /// Lends bytes as they lie in a file, block by block, in order.
+  func eachBlock(
+    of file: Int, _ range: Range<Int64>, _ body: (RawSpan) throws(MergingError) -> Void
+  ) throws(MergingError) {
+    try BlockReader(upTo: Int64(range.count)).read(
+      handles[file].file, range, wrapping: { .storage($0) }, body)
   }
 
   /// Fills the buffer with a file's bytes from `offset`, gathered where that lies in a view.

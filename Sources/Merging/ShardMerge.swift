@@ -52,15 +52,21 @@ package struct ShardMerge {
     to path: String, progress: (Int64) -> Bool
   ) throws(MergingError) -> MergedShard {
     let context = try open()
-    let front = try front(context.inputs)
+    let header = try checkedHeader()
     let file = try MergingError.storage { () throws(StorageError) in try File.create(path) }
     do throws(MergingError) {
       try MergingError.storage { () throws(StorageError) in
         try file.reserve(byteCount: slice.job.byteCount)
       }
-      let output = try ShardOutput(
-        file, front: front, byteCount: slice.job.byteCount, algorithm: algorithm,
-        windowByteCount: windowByteCount, blockCount: budget.writeBlockCount)
+      let output = ShardOutput(
+        file, headerByteCount: slice.job.headerByteCount, byteCount: slice.job.byteCount,
+        algorithm: algorithm, windowByteCount: windowByteCount,
+        blockCount: budget.writeBlockCount)
+      if let header {
+        try unsafe output.put(header.span.bytes, at: -slice.job.headerByteCount)
+      } else {
+        try writePrelude(to: output, context.inputs)
+      }
       let run = ShardRun(context, output, path: path)
       var tensors: [TensorDigests] = []
       for recipe in slice.job.recipes {
@@ -105,15 +111,16 @@ package struct ShardMerge {
       keepsLostUpdates: slice.options.lostUpdates == .keep)
   }
 
-  /// The shard's first bytes; refuses a job whose sizes or offsets are not those of its recipes.
-  private func front(_ inputs: InputFiles) throws(MergingError) -> [UInt8] {
+  /// The shard's header, nil where a prelude stands there; refuses a job whose sizes or offsets are
+  /// not those of its recipes.
+  private func checkedHeader() throws(MergingError) -> [UInt8]? {
     let job = slice.job
     func unfit(_ expected: Int64, _ found: Int64) -> MergingError {
       .unfitJob(shard: job.shardName, expectedByteCount: expected, foundByteCount: found)
     }
-    let front = if let header = job.header { header } else { try prelude(inputs) }
-    guard front.count == job.headerByteCount else {
-      throw unfit(job.headerByteCount, Int64(front.count))
+    let header = job.header
+    if let header, header.count != job.headerByteCount {
+      throw unfit(job.headerByteCount, Int64(header.count))
     }
     var offset: Int64 = 0
     for recipe in job.recipes {
@@ -123,25 +130,33 @@ package struct ShardMerge {
     guard offset + job.headerByteCount == job.byteCount else {
       throw unfit(job.byteCount, offset + job.headerByteCount)
     }
-    return front
+    return header
   }
 
-  /// What the plan puts before the tensors, its inputs' bytes among it.
-  private func prelude(_ inputs: InputFiles) throws(MergingError) -> [UInt8] {
-    var bytes: [UInt8] = []
+  /// Writes what the plan puts before the tensors, its inputs' bytes among it, and refuses what is
+  /// not what was planned.
+  private func writePrelude(
+    to output: ShardOutput, _ inputs: InputFiles
+  ) throws(MergingError) {
+    let unfit = MergingError.unfitPrelude(shard: slice.job.shardName)
+    var digester: Digester? = Digester(.xxh3)
+    var place = -slice.job.headerByteCount
+    func put(_ bytes: RawSpan) throws(MergingError) {
+      digester?.update(bytes)
+      try output.put(bytes, at: place)
+      place += Int64(bytes.byteCount)
+    }
     for piece in slice.job.prelude?.pieces ?? [] {
       switch piece {
-      case .bytes(let own): bytes += own
+      case .bytes(let own): try unsafe put(own.span.bytes)
       case .input(let file, let offset, let byteCount):
-        guard offset + byteCount <= inputs.byteCount(of: file) else {
-          throw .unfitPrelude(shard: slice.job.shardName)
-        }
-        bytes += try inputs.read(file, count: Int(byteCount), at: offset)
+        guard offset + byteCount <= inputs.byteCount(of: file) else { throw unfit }
+        try inputs.eachBlock(of: file, offset..<offset + byteCount, put)
+      case .zeros(let byteCount): try Zeros.eachBlock(byteCount, put)
       }
     }
-    guard Digest.xxh3(bytes).description == slice.job.prelude?.digest else {
-      throw .unfitPrelude(shard: slice.job.shardName)
+    guard place == 0, digester.take()?.finish().description == slice.job.prelude?.digest else {
+      throw unfit
     }
-    return bytes
   }
 }

@@ -8,7 +8,7 @@ import Storage
 /// A shard being written.
 final class ShardOutput {
   private let file: OutputFile
-  private let headerByteCount: Int
+  private let headerByteCount: Int64
   private var digester: Digester?
   private let pace: WriteBackPace
   /// nil where all bytes go through the page cache.
@@ -19,14 +19,14 @@ final class ShardOutput {
   /// Of a window that is waited for, so much at once.
   private static let step = 1 << 20
 
-  /// `front` is what stands before the tensors of a file of `byteCount` bytes.
+  /// A file of `byteCount` bytes, of which `headerByteCount` stand before the tensors.
   init(
-    _ file: consuming File, front: [UInt8], byteCount: Int64, algorithm: DigestAlgorithm,
+    _ file: consuming File, headerByteCount: Int64, byteCount: Int64, algorithm: DigestAlgorithm,
     windowByteCount: Int64, blockCount: Int
-  ) throws(MergingError) {
+  ) {
     let file = OutputFile(file)
     self.file = file
-    headerByteCount = front.count
+    self.headerByteCount = headerByteCount
     digester = Digester(algorithm)
     pace = WriteBackPace(windowByteCount: windowByteCount)
     let isDirect =
@@ -36,21 +36,15 @@ final class ShardOutput {
       ? BlockStream(blockCount: blockCount) { bytes, offset throws(StorageError) in
         try file.writeBlock(bytes, at: offset)
       } : nil
-    digest(front)
-    try unsafe put(front.span.bytes, at: 0)
   }
 
   /// Digests the shard's next bytes.
   func digest(_ bytes: UnsafeRawBufferPointer) { unsafe digester?.update(bytes.bytes) }
 
-  private func digest(_ bytes: [UInt8]) {
-    unsafe bytes.withUnsafeBytes { unsafe digest($0) }
-  }
-
   /// Writes bytes at an offset counted from the end of the header, and starts the way of what is
   /// full to the device.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(MergingError) {
-    try unsafe put(bytes.bytes, at: Int64(headerByteCount) + offset)
+    try unsafe store(bytes.bytes, at: offset)
     if blocks != nil { return }
     try MergingError.storage { () throws(StorageError) in
       guard let full = pace.wrote(bytes.count) else { return }
@@ -58,20 +52,28 @@ final class ShardOutput {
     }
   }
 
-  /// Writes bytes at an offset of the file.
-  private func put(_ bytes: RawSpan, at offset: Int64) throws(MergingError) {
+  private func store(_ bytes: RawSpan, at offset: Int64) throws(MergingError) {
+    let place = headerByteCount + offset
     try MergingError.storage { () throws(StorageError) in
-      if let blocks { return try blocks.append(bytes, at: offset) }
-      try file.write(bytes, at: offset)
+      if let blocks { return try blocks.append(bytes, at: place) }
+      try file.write(bytes, at: place)
     }
   }
 
-  /// Writes and digests zeros up to an offset, as files have them that align their tensors.
+  /// Digests and writes the file's next bytes, at an offset counted from the end of the header,
+  /// which is below 0 in it.
+  func put(_ bytes: RawSpan, at offset: Int64) throws(MergingError) {
+    digester?.update(bytes)
+    try store(bytes, at: offset)
+  }
+
+  /// Puts zeros up to an offset, as files have them that align their tensors.
   func pad(from offset: Int64, to end: Int64) throws(MergingError) {
-    if offset == end { return }
-    let zeros = [UInt8](repeating: 0, count: Int(end - offset))
-    digest(zeros)
-    try unsafe put(zeros.span.bytes, at: Int64(headerByteCount) + offset)
+    var place = offset
+    try Zeros.eachBlock(end - offset) { (zeros) throws(MergingError) in
+      try put(zeros, at: place)
+      place += Int64(zeros.byteCount)
+    }
   }
 
   /// Returns once the device is no further behind than one window; calls `meanwhile` after every

@@ -58,8 +58,7 @@ struct GGUFJobs {
         version: model.files[0].version, tensorCount: own.count, fieldCount: keys.count))
     for key in keys { front.append(key) }
     front.append(infos)
-    let rest = front.byteCount.aligned(to: alignment) - front.byteCount
-    front.append([UInt8](repeating: 0, count: Int(rest)))
+    front.pad(to: alignment)
     let headerByteCount = front.byteCount
     return MergeJob(
       id: id, shardName: name(id), recipes: own, headerByteCount: headerByteCount,

@@ -34,6 +34,15 @@ struct GGUFPrelude: ~Copyable {
     }
   }
 
+  /// Zeros up to an alignment.
+  mutating func pad(to alignment: Int64) {
+    let end = byteCount.aligned(to: alignment)
+    if end == byteCount { return }
+    pieces.append(.zeros(end - byteCount))
+    Zeros.eachBlock(end - byteCount) { digester.update($0) }
+    byteCount = end
+  }
+
   private mutating func count(_ bytes: [UInt8]) {
     unsafe digester.update(bytes.span.bytes)
     byteCount += Int64(bytes.count)

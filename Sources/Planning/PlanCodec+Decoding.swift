@@ -85,6 +85,7 @@ extension PlanCodec {
     guard Path.staysInside(line.job.shardName) else {
       throw .invalid(member: "shard", found: "\"\(line.job.shardName)\"")
     }
+    try line.job.checkPrelude()
     let fileCount = line.inputs.count
     for file in line.job.files where file >= fileCount {
       throw .invalid(member: "recipes", found: "reading input \(file) of \(fileCount)")

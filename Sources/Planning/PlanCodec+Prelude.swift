@@ -19,6 +19,7 @@ extension PlanCodec {
               $0.integer(offset)
               $0.integer(byteCount)
             }
+          case .zeros(let byteCount): writer.integer(byteCount)
           }
         }
       }
@@ -45,11 +46,24 @@ extension PlanCodec {
 
   private static func piece(_ json: JSON) throws(PlanError) -> Prelude.Piece {
     if let bytes = json.text.flatMap(Hexadecimal.bytes) { return .bytes(bytes) }
+    if let byteCount = json.int, byteCount >= 0 { return .zeros(Int64(byteCount)) }
     let numbers = (json.elements ?? []).compactMap(\.int)
     guard numbers.count == 3, json.elements?.count == 3, numbers.allSatisfy({ $0 >= 0 }),
       !numbers[1].addingReportingOverflow(numbers[2]).overflow
     else { throw .invalid(member: "pieces", found: json.compact) }
     return .input(file: numbers[0], offset: Int64(numbers[1]), byteCount: Int64(numbers[2]))
+  }
+}
+
+extension MergeJob {
+  /// Refuses a prelude that is not as long as the job says, or longer than the file.
+  func checkPrelude() throws(PlanError) {
+    guard let prelude else { return }
+    var rest = headerByteCount
+    for piece in prelude.pieces where rest >= 0 { rest -= piece.byteCount }
+    guard rest == 0, headerByteCount <= byteCount else {
+      throw .invalid(member: "headerByteCount", found: "\(headerByteCount)")
+    }
   }
 }
 

@@ -26,8 +26,8 @@
 // behind its source; one that is quantised again has `"encoding":{"form":"float8","part":"codes",
 // "shape":[8,4],"dtype":"BF16","scaleDtype":"F32","numbers":{…}}` behind that.
 // A file that is no safetensors has `"prelude":{"digest":"xxh3:…","alignment":32,
-// "pieces":["474755…",[0,24,4096],…]}` behind its byteCount: bytes in hexadecimal, or
-// [file, offset, byteCount].
+// "pieces":["474755…",[0,24,4096],…,7]}` behind its byteCount: bytes in hexadecimal,
+// [file, offset, byteCount], or a number of zeros.
 // `source` is [file, offset, dtype, elements]; `left` is [file, offset, dtype,
 // row stride, column stride], with the rows of a head behind where its halves alternate; a role is
 // an adapter's index or -1 for the base. Doubles are the shortest text that reads back to the same

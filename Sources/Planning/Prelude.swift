@@ -6,6 +6,14 @@ package struct Prelude: Equatable, Sendable {
     case bytes([UInt8])
     /// Bytes of an input file.
     case input(file: Int, offset: Int64, byteCount: Int64)
+    case zeros(Int64)
+
+    package var byteCount: Int64 {
+      switch self {
+      case .bytes(let bytes): Int64(bytes.count)
+      case .input(_, _, let byteCount), .zeros(let byteCount): byteCount
+      }
+    }
   }
 
   package var pieces: [Piece]

@@ -129,10 +129,10 @@ extension Manifest {
       throw .invalid(member: "byteCount", found: "\(shard.byteCount)")
     }
     var total: Int64 = 0
-    for tensor in shard.tensors {
-      let (sum, overflow) = total.addingReportingOverflow(tensor.byteCount)
+    for byteCount in [shard.prelude?.byteCount ?? 0] + shard.tensors.map(\.byteCount) {
+      let (sum, overflow) = total.addingReportingOverflow(byteCount)
       guard !overflow, sum <= shard.byteCount else {
-        throw .invalid(member: "byteCount", found: "\(shard.byteCount), less than its tensors'")
+        throw .invalid(member: "byteCount", found: "\(shard.byteCount), less than its parts'")
       }
       total = sum
     }
@@ -150,11 +150,7 @@ extension Manifest {
     try reader.object { key, reader throws(PlanError) in
       missing.saw(key)
       switch key {
-      case "byteCount":
-        prelude.byteCount = try reader.size(key)
-        guard prelude.byteCount < .max >> 1 else {
-          throw .invalid(member: key, found: "\(prelude.byteCount)")
-        }
+      case "byteCount": prelude.byteCount = try reader.size(key)
       case "digest": prelude.digest = try reader.digest(key)
       case "alignment": prelude.alignment = try reader.alignment(key)
       default: throw .unknown(member: key)

@@ -195,17 +195,6 @@ extension Manifest.Shard {
     return start + data.aligned(to: prelude?.alignment ?? 1)
   }
 
-  /// The first byte in which a file's beginning differs from what it must be; nil for none. Of a
-  /// prelude the digest alone is known.
-  func firstDifference(from found: [UInt8]) -> Int? {
-    guard let header else {
-      return Digest.xxh3(found).description == prelude?.digest ? nil : 0
-    }
-    if found == header { return nil }
-    return zip(found, header).enumerated().first { $1.0 != $1.1 }?.offset
-      ?? min(found.count, header.count)
-  }
-
   /// Where each tensor's bytes lie in the file, in order.
   package var ranges: [Range<Int64>] {
     let (start, alignment) = (headerByteCount, prelude?.alignment ?? 1)

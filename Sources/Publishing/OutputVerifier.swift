@@ -128,16 +128,8 @@ package enum OutputVerifier {
   ) throws(PublishingError) {
     let path = Path.join(output, shard.name)
     let file = try PublishingError.wrapping { () throws(StorageError) in try File.open(path) }
-    let head = try PublishingError.wrapping { () throws(StorageError) in
-      try file.read(count: Int(min(shard.headerByteCount, shard.byteCount)), at: 0)
-    }
-    if let offset = shard.firstDifference(from: head) {
-      throw .shardHeader(path: path, offset: offset)
-    }
     var whole: Digester? = Digester(Digest(shard.digest)?.algorithm ?? .xxh3)
-    unsafe whole?.update(head.span.bytes)
-    count(head.count)
-    var offset = Int64(head.count)
+    var offset: Int64 = 0
     /// Reads up to an offset, for the whole's digest and perhaps a tensor's.
     func read(to end: Int64, _ digester: inout Digester?) throws(PublishingError) {
       guard end <= shard.byteCount else {
@@ -153,6 +145,18 @@ package enum OutputVerifier {
       offset = end
     }
     var none: Digester?
+    if let header = shard.header {
+      if let place = try difference(of: shard, header, file) {
+        throw .shardHeader(path: path, offset: place)
+      }
+      try read(to: shard.headerByteCount, &none)
+    } else {
+      var digester: Digester? = Digester(.xxh3)
+      try read(to: shard.headerByteCount, &digester)
+      guard digester.take()!.finish().description == shard.prelude?.digest else {
+        throw .shardHeader(path: path, offset: 0)
+      }
+    }
     for (tensor, range) in zip(shard.tensors, shard.ranges) {
       try read(to: range.lowerBound, &none)
       var digester: Digester? = Digester(.xxh3)
@@ -171,6 +175,18 @@ package enum OutputVerifier {
     guard found == shard.digest else {
       throw .shardDigest(path: path, expected: shard.digest, found: found)
     }
+  }
+
+  /// The first byte in which a file's beginning is not its shard's header, nil for none.
+  private static func difference(
+    of shard: Manifest.Shard, _ header: [UInt8], _ file: borrowing File
+  ) throws(PublishingError) -> Int? {
+    let count = min(shard.headerByteCount, Int64(header.count))
+    let found = try PublishingError.wrapping { () throws(StorageError) in
+      try file.read(count: Int(count), at: 0)
+    }
+    if found == header, count == shard.headerByteCount { return nil }
+    return zip(found, header).enumerated().first { $1.0 != $1.1 }?.offset ?? found.count
   }
 
   /// Files that the manifest does not know: someone added them later. Told, not refused.

@@ -72,12 +72,13 @@ extension FuzzTarget {
 
   static func plan(_ place: FuzzPlace) throws -> FuzzTarget {
     let plans = try place.plans().map(short)
-    let seeds = (plans + plans.prefix(1).map(turned)).map { PlanCodec.encode($0).bytes }
+    let seeds = variants(of: plans).map { PlanCodec.encode($0).bytes }
     return FuzzTarget("plan", seeds, decode: PlanCodec.decode) { PlanCodec.encode($0).bytes }
   }
 
   static func manifest(_ place: FuzzPlace) throws -> FuzzTarget {
-    let seeds = try place.plans().map { Self.manifest(of: short($0)).encode() }
+    let plans = try place.plans().map(short)
+    let seeds = (plans + plans.prefix(1).map(led)).map { Self.manifest(of: $0).encode() }
     let target = FuzzTarget("manifest", seeds, decode: Manifest.decode) { $0.encode() }
     return FuzzTarget("manifest", seeds) { bytes in try target.feed(mended(bytes)) }
   }
@@ -122,8 +123,7 @@ extension FuzzTarget {
 
   /// Lines of the cases' plans, as workers get them.
   static func slices(_ place: FuzzPlace) throws -> [[UInt8]] {
-    let plans = try place.plans().map(short)
-    return (plans + plans.prefix(1).map(turned)).flatMap { plan in
+    variants(of: try place.plans().map(short)).flatMap { plan in
       let encoded = PlanCodec.encode(plan)
       return encoded.slices.map { slice in
         Array(encoded.bytes[Int(slice.offset)..<Int(slice.offset + slice.byteCount)])
@@ -148,6 +148,24 @@ extension FuzzTarget {
       plan.adapters[index].path = relative(plan.adapters[index].path)
     }
     for index in plan.jobs.indices { plan.jobs[index].shorten() }
+    return plan
+  }
+
+  /// Plans, and what the cases have none of.
+  private static func variants(of plans: [MergePlan]) -> [MergePlan] {
+    plans + plans.prefix(1).map(turned) + plans.prefix(1).map(led)
+  }
+
+  /// The same with preludes before the tensors, as files of llama.cpp's container have them.
+  private static func led(_ plan: MergePlan) -> MergePlan {
+    var plan = plan
+    for job in plan.jobs.indices {
+      let file = plan.jobs[job].recipes[0].source.file
+      plan.jobs[job].prelude = Prelude(
+        pieces: [.bytes([71, 71]), .input(file: file, offset: 0, byteCount: 0), .zeros(30)],
+        digest: Digest.xxh3([71, 71] + Array(repeating: 0, count: 30)).description, alignment: 32)
+      plan.jobs[job].layOut(headerByteCount: 32)
+    }
     return plan
   }
 
@@ -192,12 +210,16 @@ extension MergeJob {
   fileprivate mutating func shorten() {
     let copies = recipes.filter(\.updates.isEmpty)
     recipes = copies.prefix(1) + Array(recipes.filter { !$0.updates.isEmpty }.prefix(2))
+    layOut(headerByteCount: Int64(header?.count ?? 0))
+  }
+
+  fileprivate mutating func layOut(headerByteCount: Int64) {
     var offset: Int64 = 0
     for index in recipes.indices {
       recipes[index].offset = offset
-      offset += recipes[index].byteCount
+      offset = end(of: recipes[index])
     }
-    headerByteCount = Int64(header?.count ?? 0)
+    self.headerByteCount = headerByteCount
     byteCount = headerByteCount + offset
   }
 }

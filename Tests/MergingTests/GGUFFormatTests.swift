@@ -49,6 +49,53 @@ struct GGUFFormatTests {
     return numbers
   }
 
+  /// A file written anew without an adapter.
+  private func copy(
+    _ name: String, _ change: (inout Prelude) -> Void = { _ in }
+  ) throws -> MergedShard {
+    let plan = try Planner.plan(
+      try Checkpoint.open(scratch(name)), adapters: [], options: MergeOptions())
+    var slice = JobSlice(job: plan.jobs[0], inputs: plan.inputs, options: plan.options)
+    change(&slice.job.prelude!)
+    return try ShardMerge(slice: slice, threads: 1, memoryByteCount: 1 << 20)
+      .run(to: scratch("out.gguf")) { _ in true }
+  }
+
+  @Test func `metadata that is not what was planned is refused, and nothing is left`() throws {
+    try scratch.write("m.gguf", SampleGGUF.sample.bytes)
+    let changes: [(inout Prelude) -> Void] = [
+      { $0.digest = Digest.xxh3("another").description },
+      { $0.pieces[0] = .bytes(Array(repeating: 0, count: Int($0.pieces[0].byteCount))) },
+      { $0.pieces.removeLast() },
+      { $0.pieces[1] = .input(file: 0, offset: 1 << 40, byteCount: $0.pieces[1].byteCount) },
+    ]
+    for change in changes {
+      let error = #expect(throws: MergingError.self) { try copy("m.gguf", change) }
+      #expect(
+        error?.sentence
+          == "the metadata of m.gguf is not what was planned; fetch the base again, or plan anew "
+          + "with --restart")
+      #expect(try FileStatus.of(scratch("out.gguf")) == nil)
+    }
+  }
+
+  @Test func `metadata of megabytes and wide zeros are written block by block`() throws {
+    var sample = SampleGGUF.sample
+    let list = SampleGGUF.list(0, count: 5 << 20, [UInt8](repeating: 7, count: 5 << 20))
+    sample.alignment = 1 << 21
+    sample.fields += [
+      SampleGGUF.field("a.long", 9, list),
+      SampleGGUF.field("general.alignment", 4, SampleGGUF.number(1 << 21, 4)),
+    ]
+    sample.tensors[1] = SampleGGUF.tensor("blk.0.b.weight", [64, 2], type: 2, offset: 1 << 21)
+    sample.data = [UInt8](repeating: 1, count: 24) + [UInt8](repeating: 0, count: 1 << 21 - 24)
+    sample.data += [UInt8](repeating: 2, count: 72) + [UInt8](repeating: 0, count: 1 << 21 - 72)
+    try scratch.write("m.gguf", sample.bytes)
+    let merged = try copy("m.gguf")
+    #expect(try WholeFile.read(scratch("out.gguf")) == sample.bytes)
+    #expect(merged.digest == Digest.xxh3(sample.bytes))
+  }
+
   @Test(
     arguments: [
       ("families/lora-velora", nil, 0), ("families/lora-experts-square", nil, 1e-6),

@@ -52,7 +52,7 @@ import Testing
     #expect(plan.options.dequantize == .touched)
     let prelude = try #require(job.prelude)
     let keys = SampleGGUF.sample.fields.reduce(0) { $0 + $1.count }
-    #expect(prelude.pieces.count == 3 && prelude.alignment == 32)
+    #expect(prelude.pieces.count == 4 && prelude.alignment == 32)
     #expect(prelude.pieces[1] == .input(file: 0, offset: 24, byteCount: Int64(keys)))
     #expect(job.recipes.map(\.offset) == [0, 32] && job.byteCount % 32 == 0)
     let touched = try #require(plan.recipe("blk.0.b.weight"))
@@ -69,6 +69,17 @@ import Testing
     let several = try plan(sample(alignment: 128), pair) { $0.maxShardByteCount = 100 }
     #expect(several.jobs.map(\.shardName) == ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"])
     #expect(several.jobs.map { $0.prelude?.alignment } == [128, 32])
+  }
+
+  @Test func `zeros up to an alignment are counted, not written out`() throws {
+    var sample = sample(alignment: 1 << 20)
+    sample.tensors.removeLast()
+    sample.tensors.append(SampleGGUF.tensor("blk.0.b.weight", [64, 2], type: 2, offset: 1 << 20))
+    let encoded = PlanCodec.encode(try plan(sample, pair) { _ in })
+    #expect(encoded.bytes.count < 10_000)
+    let job = try PlanCodec.decode(encoded.bytes).jobs[0]
+    let zeros = try #require(job.prelude?.pieces.last?.byteCount)
+    #expect(job.headerByteCount == 1 << 20 && zeros == 1 << 20 - Int64(sample.header.count))
   }
 
   @Test func `vectors keep their type whatever is asked for`() throws {
@@ -116,6 +127,8 @@ import Testing
     #""alignment":32,"pieces":["0"]"#, #""alignment":32,"pieces":["zz"]"#,
     #""alignment":32,"pieces":[[9,0,1]]"#, #""alignment":32,"pieces":[[0,-1,1]]"#,
     #""alignment":32,"pieces":[[0,9223372036854775807,1]]"#,
+    #""alignment":32,"pieces":[-1]"#, #""alignment":32,"pieces":[1]"#,
+    #""alignment":32,"pieces":[9223372036854775807,9223372036854775807]"#,
   ])
   func `a prelude that makes no sense is no plan`(members: String) throws {
     let encoded = PlanCodec.encode(try plan(.sample, pair) { _ in })

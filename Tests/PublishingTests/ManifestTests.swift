@@ -1,5 +1,6 @@
 import OrderedJSON
 import Planning
+import Safetensors
 import Storage
 import TestSupport
 import Testing
@@ -94,6 +95,41 @@ struct ManifestTests {
     let damaged = whole.replacingCharacters(in: range, with: damage)
     let error = #expect(throws: PlanError.self) { try Manifest.decode(Array(damaged.utf8)) }
     #expect(error?.sentence == sentence)
+  }
+
+  /// Numbers whose sums no 63 bits hold, and preludes that do not fit their file.
+  private static let sizes: [(Int, Int, Int, [Int], String?)] = [
+    (
+      (1 << 62) - 2, (1 << 62) - 2, 31, [(1 << 60) - 1, (1 << 60) - 1, (1 << 60) - 1, 1 << 59],
+      "member \"byteCount\" cannot be 4611686018427387902, less than its parts'"
+    ),
+    (96, 97, 5, [], "member \"byteCount\" cannot be 96, less than its parts'"),
+    (96, 32, 5, [40, 24], "member \"prelude\" cannot be tensors that end behind the file"),
+    (128, 32, 6, [40], nil), (1 << 62, 0, 5, [], "member \"byteCount\" cannot be \(1 << 62)"),
+  ]
+
+  @Test(arguments: sizes)
+  func `a prelude has its place in the file's size`(
+    byteCount: Int, prelude: Int, alignment: Int, tensors: [Int], sentence: String?
+  ) throws {
+    var manifest = try manifest(try TinyOutput())
+    let tensor = manifest.shards[0].tensors[0]
+    manifest.shards = [
+      Manifest.Shard(
+        name: "m.gguf", byteCount: Int64(byteCount), digest: tensor.digest,
+        tensors: tensors.map { count in
+          var own = tensor
+          (own.dtype, own.shape) = (.u8, [count])
+          return own
+        },
+        prelude: Manifest.Prelude(
+          byteCount: Int64(prelude), digest: tensor.digest, alignment: 1 << alignment))
+    ]
+    do throws(PlanError) {
+      #expect(try Manifest.decode(manifest.encode()) == manifest && sentence == nil)
+    } catch {
+      #expect(error.sentence == sentence)
+    }
   }
 
   @Test(arguments: [
