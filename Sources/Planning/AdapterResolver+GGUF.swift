@@ -113,7 +113,8 @@ extension GGUFNames {
     let name = stem + ".weight"
     guard let tensor = base.tensor(name) else { return nil }
     guard let expert else { return .tensor(name) }
-    return tensor.shape.count == 3 ? .stacked(tensor: name, expert: expert) : nil
+    guard tensor.shape.count == 3, expert < tensor.shape[0] else { return nil }
+    return .stacked(tensor: name, expert: expert)
   }
 
   /// A parameter of a module: of stacked experts gate and up lie apart.

@@ -36,6 +36,9 @@ struct GGUFJobs {
 
   var jobs: [MergeJob] { groups.indices.map(job) }
 
+  /// As many files as `split.count` can say.
+  static let countMax = Int(UInt16.max)
+
   private func job(_ id: Int) -> MergeJob {
     let group = groups[id]
     let source = group.source.map { model.files[$0] } ?? (id == 0 ? model.files[0] : nil)
@@ -85,14 +88,15 @@ struct GGUFJobs {
     if let encoding = recipe.encoding, let type = encoding.blockType {
       return (type, encoding.shape)
     }
-    if recipe.isCopy, let block = blocks[recipe.name] { return (block.type, block.shape) }
-    guard let type = GGMLType(plain: recipe.dtype) else {
+    // Blocks are stored as U8, which is no type of ggml's.
+    if let type = GGMLType(plain: recipe.dtype) { return (type, recipe.shape) }
+    guard recipe.isCopy, let block = blocks[recipe.name] else {
       unreachable("\(recipe.name) is \(recipe.dtype.rawValue), which ggml does not have")
     }
-    return (type, recipe.shape)
+    return (block.type, block.shape)
   }
 
-  /// The type that most elements of matrices have.
+  /// The type that most elements have; of two, the one whose name comes first.
   private static func main(_ tensors: some Sequence<(GGMLType, Int)>) -> String? {
     var counts: [String: Int] = [:]
     for (type, count) in tensors { counts[type.name, default: 0] += count }

@@ -15,7 +15,10 @@ struct JobPlanner {
   /// One job a file, in order.
   func jobs(_ recipes: [TensorRecipe]) throws(PlanningError) -> [MergeJob] {
     let groups = try groups(recipes)
-    if let model = checkpoint.gguf { return GGUFJobs(model, recipes, groups).jobs }
+    if let model = checkpoint.gguf {
+      guard groups.count <= GGUFJobs.countMax else { throw .tooManyFiles(count: groups.count) }
+      return GGUFJobs(model, recipes, groups).jobs
+    }
     let names = OutputNames.of(checkpoint.shardNames)
     let stem = OutputNames.stem(of: checkpoint.shardNames)
     return groups.enumerated().map { id, group in

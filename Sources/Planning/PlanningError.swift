@@ -84,6 +84,8 @@ package enum PlanningError: Error, Equatable {
   /// Rules that part the two sides of a pair that was trained as one.
   case tiedApart(adapter: String, first: String, second: String)
   case shardLimit(bytes: Int64)
+  /// More files than a set of llama.cpp's can have.
+  case tooManyFiles(count: Int)
 
   package var sentence: String {
     switch self {
@@ -221,6 +223,9 @@ package enum PlanningError: Error, Equatable {
     case .tiedApart(let adapter, let first, let second):
       "\(adapter): \"\(first)\" and \"\(second)\" were trained as one (ensure_weight_tying), so "
         + "--scale, --only and --except must treat them alike; name both"
+    case .tooManyFiles(let count):
+      "the output would be \(count) files, and a set of .gguf files has at most "
+        + "\(GGUFJobs.countMax); give a larger --max-shard-size"
     case .shardLimit(let bytes):
       "--max-shard-size is \(bytes) bytes; at least 1 byte is needed"
     }

@@ -82,6 +82,11 @@ struct Requantized {
     guard draft.decoding != nil, draft.shape == weight.shape else {
       throw refuse("an adapter brings another tensor in its place", "leave the option away")
     }
+    guard draft.columns == weight.shape.last else {
+      throw refuse(
+        "an adapter takes several of its rows of \(weight.shape.last ?? 0) for one",
+        "leave the option away")
+    }
     encodings[weight.name] = Encoding(
       form: Encoding.blocks, part: .codes, shape: draft.shape, dtype: weight.dtype,
       scaleDType: .f16, numbers: [("type", Double(type.id))])

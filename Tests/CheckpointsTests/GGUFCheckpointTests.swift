@@ -81,6 +81,15 @@ import Testing
     #expect(try open(endless).shardNames == [endless])
   }
 
+  @Test func `a vector of blocks, which llama_cpp never makes, is known and not read`() throws {
+    var sample = SampleGGUF()
+    sample.tensors = [SampleGGUF.tensor("a", [64], type: 2)]
+    sample.data = [UInt8](repeating: 0, count: 36)
+    try scratch.write("m.gguf", sample.bytes)
+    let weight = try #require(try open("m.gguf").quantized["a"])
+    #expect(!weight.isRead && weight.title == "a vector of GGUF Q4_0")
+  }
+
   @Test func `a type without a decoder is known and not read`() throws {
     var sample = SampleGGUF()
     sample.tensors = [SampleGGUF.tensor("a", [256, 1], type: 16)]

@@ -130,6 +130,17 @@ struct GGUFAdapterTests {
     )
   }
 
+  @Test(arguments: ["2", "9223372036854775807"])
+  func `an expert that the base does not have is refused`(expert: String) throws {
+    let module = "model.layers.0.mlp.experts.\(expert).up_proj"
+    let model = try base("llama", [:], stack)
+    try model.add(TinyModel.pair(module, out: 5, in: 4))
+    #expect(
+      model.refusal()
+        == "adapter1: 1 of 1 modules have no weight in the base, such as \"\(module)\"; the base has \"blk.0.ffn_up_exps.weight\": check that it is the adapter's base"
+    )
+  }
+
   @Test func `what would need its rows in another order is refused`() throws {
     func sentence(_ target: String, _ change: String) -> String {
       "adapter1: what it has for \"\(q)\" cannot be laid on \"\(target)\", because llama.cpp's converter \(change)"

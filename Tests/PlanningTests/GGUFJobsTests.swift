@@ -15,14 +15,16 @@ import Testing
 
   /// A plan for a file with an adapter of one pair.
   private func plan(
-    _ sample: SampleGGUF, _ pair: [TinyModel.Tensor], _ change: (inout MergeOptions) -> Void
+    _ sample: SampleGGUF, _ pair: [TinyModel.Tensor], members: String = "",
+    _ change: (inout MergeOptions) -> Void
   ) throws -> MergePlan {
     try scratch.write("m.gguf", sample.bytes)
     try TinyModel.write(
       pair.map { ("base_model.model." + $0.name, $0.dtype, $0.shape) },
       to: URL(filePath: scratch("adapter/adapter_model.safetensors")))
     try scratch.write(
-      "adapter/adapter_config.json", #"{"peft_type": "LORA", "r": 2, "lora_alpha": 4}"#)
+      "adapter/adapter_config.json",
+      #"{"peft_type": "LORA", "r": 2, "lora_alpha": 4"# + members + "}")
     var options = MergeOptions()
     change(&options)
     let adapter = try Adapter.open(scratch("adapter"))
@@ -98,6 +100,36 @@ import Testing
     #expect(try PlanCodec.decode(PlanCodec.encode(other).bytes) == other)
   }
 
+  @Test func `a plain tensor in the place of blocks is described as what it is`() throws {
+    let table: [TinyModel.Tensor] = [("blk.0.b.weight", .f16, [2, 64])]
+    let plan = try plan(.sample, table, members: #", "modules_to_save": ["b"]"#) { _ in }
+    let recipe = try #require(plan.recipe("blk.0.b.weight"))
+    #expect(recipe.isCopy && recipe.source.file == 1)
+    let described = GGUFLayout.tensor(
+      "blk.0.b.weight", try #require(GGMLType(named: "F16")), [2, 64], offset: 32)
+    let pieces = try #require(plan.jobs[0].prelude?.pieces)
+    #expect(
+      pieces.contains {
+        if case .bytes(let bytes) = $0 { bytes.firstRange(of: described) != nil } else { false }
+      })
+  }
+
+  @Test func `rows that an adapter takes for others do not go back into blocks`() throws {
+    var sample = SampleGGUF()
+    sample.tensors = [SampleGGUF.tensor("blk.0.b.weight", [64, 3, 2], type: 2)]
+    sample.data = [UInt8](repeating: 0, count: 6 * 36)
+    let pair: [TinyModel.Tensor] = [
+      ("blk.0.b.lora_A.weight", .f32, [2, 3, 64]), ("blk.0.b.lora_B.weight", .f32, [2, 2, 1]),
+    ]
+    let error = try #require(throws: PlanningError.self) {
+      try plan(sample, pair) { $0.requantize = .q8 }
+    }
+    #expect(
+      error.sentence
+        == "\"blk.0.b.weight\" is stored as GGUF Q4_0 and cannot be quantised again: an adapter "
+        + "takes several of its rows of 64 for one; leave the option away")
+  }
+
   @Test func `a weight of a type without decoder is refused where an adapter touches it`() throws {
     var sample = SampleGGUF()
     sample.tensors = [SampleGGUF.tensor("blk.0.b.weight", [256, 2], type: 16)]
@@ -109,6 +141,21 @@ import Testing
       error.sentence
         == "\"blk.0.b.weight\" is stored as GGUF IQ2_XXS, which is copied but not read; use a base "
         + "of another type")
+  }
+
+  @Test func `a set has no more files than its count can say`() throws {
+    var sample = SampleGGUF.sample
+    for index in 0...UInt64(UInt16.max) {
+      sample.tensors.append(SampleGGUF.tensor("t\(index)", [1], offset: 128 + 32 * index))
+    }
+    sample.data += [UInt8](repeating: 0, count: 24 + 32 * (1 << 16))
+    let error = try #require(throws: PlanningError.self) {
+      try plan(sample, pair) { $0.maxShardByteCount = 4 }
+    }
+    #expect(
+      error.sentence
+        == "the output would be 65538 files, and a set of .gguf files has at most 65535; give a "
+        + "larger --max-shard-size")
   }
 
   @Test func `ggml's blocks are of its own container alone`() throws {

@@ -9,10 +9,13 @@ import Safetensors
 extension QuantizedFormat {
   static let ggml = QuantizedFormat { stored throws(QuantizedFault) in
     guard let block = stored.base.blocks[stored.name] else { return nil }
+    // llama.cpp makes blocks of matrices alone, and reads a plain vector as F32 alone.
+    let isVector = block.shape.count == 1
     var weight = QuantizedWeight(
-      stored.name, block.shape, .f32, form: "ggmlBlocks", title: "GGUF \(block.type.name)",
+      stored.name, block.shape, .f32, form: "ggmlBlocks",
+      title: (isVector ? "a vector of " : "") + "GGUF \(block.type.name)",
       operands: [.init("codes", stored.tensor)], numbers: ["type": Double(block.type.id)])
-    weight.isRead = readTypes.contains(block.type.name)
+    weight.isRead = !isVector && readTypes.contains(block.type.name)
     return weight
   }
 
