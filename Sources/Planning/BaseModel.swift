@@ -41,7 +41,7 @@ struct BaseModel {
       name: name, dtype: tensor.dtype, shape: tensor.shape, source: source)
     draft.decoding = weight.map(decoding)
     // What llama.cpp's own tool writes for blocks that an adapter was laid on.
-    if weight != nil, checkpoint.gguf != nil { draft.dtype = .f16 }
+    if weight != nil, isGGUF { draft.dtype = .f16 }
     return draft
   }
 

@@ -25,7 +25,7 @@ struct Dequantized {
     switch wanted {
     case .auto where touched.isEmpty || requantize != .none: choice = .auto
     // llama.cpp knows each tensor's type by itself.
-    case .auto: choice = base.checkpoint.gguf == nil ? .all : .touched
+    case .auto: choice = base.isGGUF ? .touched : .all
     case .all, .touched: choice = quantized.isEmpty ? .auto : wanted
     }
     names = choice == .auto ? [] : Set(touched.map(\.name))
@@ -33,7 +33,7 @@ struct Dequantized {
     if choice == .all, let weight = quantized.weights.first(where: { !$0.isRead }) {
       throw .unreadForm(target: weight.name, form: weight.title)
     }
-    if choice == .touched, base.checkpoint.gguf == nil, SkipList(base.checkpoint) == nil {
+    if choice == .touched, !base.isGGUF, SkipList(base.checkpoint) == nil {
       throw .noSkipList(method: base.checkpoint.quantization ?? "this format")
     }
   }

@@ -63,7 +63,7 @@ struct DraftTable {
         } else if weight.main.name == tensor.name, let plain = base.draft(of: weight.name) {
           recipes.append(recipe(drafts[weight.name] ?? plain, output))
         }
-      } else if base.checkpoint.gguf != nil {
+      } else if base.isGGUF {
         // llama.cpp wants vectors, and matrices that nobody quantises, in the types they have.
         let isKept = drafts[tensor.name] == nil || tensor.shape.count < 2
         recipes.append(

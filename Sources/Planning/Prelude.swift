@@ -1,5 +1,6 @@
 // What stands before the tensors of an output file that is no safetensors file, and how its tensors
 // are laid. A worker puts it together without knowing the format.
+
 /// A file's first bytes, in pieces.
 package struct Prelude: Equatable, Sendable {
   package enum Piece: Equatable, Sendable {

@@ -19,15 +19,15 @@ struct Requantized {
     self.base = base
     if wanted == .none { return }
     if base.checkpoint.quantized.isEmpty { throw .notQuantized(path: base.checkpoint.path, wanted) }
-    if wanted.blockType != nil, base.checkpoint.gguf == nil {
+    if wanted.blockType != nil, !base.isGGUF {
       throw .noBlocks(path: base.checkpoint.path, wanted)
     }
     for weight in table.touchedQuantized {
       guard let draft = table[weight.name] else { continue }
-      if base.checkpoint.gguf == nil {
-        try add(weight, draft)
-      } else {
+      if base.isGGUF {
         try addBlocks(wanted.blockType, weight, draft)
+      } else {
+        try add(weight, draft)
       }
     }
   }
@@ -74,7 +74,7 @@ struct Requantized {
       .notRequantized(target: weight.name, form: weight.title, reason: reason, advice: advice)
     }
     let own = weight.numbers["type"].flatMap { GGMLType(id: UInt32($0)) }
-    guard let type = wanted ?? own, Self.blocks.contains(type.name) else {
+    guard let type = wanted ?? own, Self.blocks.contains(type) else {
       throw refuse(
         "this tool has no quantiser of this form",
         "name one that it has, such as --requantize q8_0, or leave the option away")
@@ -94,7 +94,7 @@ struct Requantized {
   }
 
   /// Types whose quantiser is a fixed rule (`ggml-quants.c`, quantize_row_…_ref).
-  private static let blocks: Set = ["Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0"]
+  private static let blocks = MergeOptions.Requantize.allCases.compactMap(\.blockType)
 
   /// More rows than this are not held in memory at once.
   private static let rowsMax = 1024

@@ -17,11 +17,11 @@ extension GGMLBlocks {
   /// Of E2M1. Code 8 is +0.
   private static let doubled: Book = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
 
-  static func iq4NL(_ block: Bytes, _ values: Values) {
+  static func iq4NL(_ block: CodeBytes, _ values: Values) {
     unsafe fill(values, block + 2, halves: 16, uneven, times: half(block, at: 0))
   }
 
-  static func iq4XS(_ block: Bytes, _ values: Values) {
+  static func iq4XS(_ block: CodeBytes, _ values: Values) {
     let d = unsafe half(block, at: 0)
     let above = unsafe word16(block, at: 2)
     for part in 0..<8 {
@@ -32,11 +32,11 @@ extension GGMLBlocks {
     }
   }
 
-  static func mxfp4(_ block: Bytes, _ values: Values) {
+  static func mxfp4(_ block: CodeBytes, _ values: Values) {
     unsafe fill(values, block + 1, halves: 16, doubled, times: halfPower(block[0]))
   }
 
-  static func nvfp4(_ block: Bytes, _ values: Values) {
+  static func nvfp4(_ block: CodeBytes, _ values: Values) {
     for part in 0..<4 {
       unsafe fill(
         values + 16 * part, block + 4 + 8 * part, halves: 8, doubled,
@@ -47,7 +47,7 @@ extension GGMLBlocks {
   /// Byte i has the code of element i below and that of element `halves` + i above.
   @inline(__always)
   private static func fill(
-    _ values: Values, _ codes: Bytes, halves: Int, _ book: Book, times scale: Float
+    _ values: Values, _ codes: CodeBytes, halves: Int, _ book: Book, times scale: Float
   ) {
     var scaled = book
     for code in 0..<16 { scaled[code] *= scale }

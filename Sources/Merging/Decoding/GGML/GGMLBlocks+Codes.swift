@@ -9,27 +9,27 @@
 // Source: ggml `ggml-common.h`, gguf-py `quants.py`.
 
 extension GGMLBlocks {
-  static func q40(_ block: Bytes, _ values: Values) {
+  static func q40(_ block: CodeBytes, _ values: Values) {
     let d = unsafe half(block, at: 0)
     unsafe fill(values, block + 2) { d * ($0 - 8) }
   }
 
-  static func q41(_ block: Bytes, _ values: Values) {
+  static func q41(_ block: CodeBytes, _ values: Values) {
     let (d, m) = unsafe (half(block, at: 0), half(block, at: 2))
     unsafe fill(values, block + 4) { d * $0 + m }
   }
 
-  static func q50(_ block: Bytes, _ values: Values) {
+  static func q50(_ block: CodeBytes, _ values: Values) {
     let d = unsafe half(block, at: 0)
     unsafe fill(values, block + 6, fifths: word32(block, at: 2)) { d * ($0 - 16) }
   }
 
-  static func q51(_ block: Bytes, _ values: Values) {
+  static func q51(_ block: CodeBytes, _ values: Values) {
     let (d, m) = unsafe (half(block, at: 0), half(block, at: 2))
     unsafe fill(values, block + 8, fifths: word32(block, at: 4)) { d * $0 + m }
   }
 
-  static func q80(_ block: Bytes, _ values: Values) {
+  static func q80(_ block: CodeBytes, _ values: Values) {
     let d = unsafe half(block, at: 0)
     for i in 0..<32 { unsafe values[i] = Float(Int32(Int8(bitPattern: block[2 + i]))) * d }
   }
@@ -38,7 +38,7 @@ extension GGMLBlocks {
   /// the fifth of element i's.
   @inline(__always)
   private static func fill(
-    _ values: Values, _ codes: Bytes, fifths: UInt32 = 0, _ value: (Float) -> Float
+    _ values: Values, _ codes: CodeBytes, fifths: UInt32 = 0, _ value: (Float) -> Float
   ) {
     for i in 0..<16 {
       let pair = unsafe UInt32(codes[i])

@@ -10,7 +10,7 @@
 
 extension GGMLBlocks {
   /// (d · scale) · code − (dmin · minimum), of 16 elements each.
-  static func q2K(_ block: Bytes, _ values: Values) {
+  static func q2K(_ block: CodeBytes, _ values: Values) {
     let (d, dmin) = unsafe (half(block, at: 80), half(block, at: 82))
     eachSixteen { part, shift, first in
       let pair = unsafe block[part]
@@ -22,7 +22,7 @@ extension GGMLBlocks {
   }
 
   /// (d · (scale − 32)) · code, of 16 elements each: codes whose third bit is not set are less 4.
-  static func q3K(_ block: Bytes, _ values: Values) {
+  static func q3K(_ block: CodeBytes, _ values: Values) {
     let d = unsafe half(block, at: 108)
     let packed = unsafe block + 96
     eachSixteen { part, shift, first in
@@ -40,11 +40,11 @@ extension GGMLBlocks {
     }
   }
 
-  static func q4K(_ block: Bytes, _ values: Values) {
+  static func q4K(_ block: CodeBytes, _ values: Values) {
     unsafe eachThirtyTwo(block, values, codes: block + 16) { code, _, _ in code }
   }
 
-  static func q5K(_ block: Bytes, _ values: Values) {
+  static func q5K(_ block: CodeBytes, _ values: Values) {
     let fifths = unsafe block + 16
     unsafe eachThirtyTwo(block, values, codes: block + 48) { code, part, i in
       unsafe code | fifths[i] &>> part & 1 &* 16
@@ -53,7 +53,7 @@ extension GGMLBlocks {
 
   /// (d · scale) · (code − 32), of 16 elements each. A byte of lower halves has those of elements
   /// that lie 64 apart, one of upper bits those of four that lie 32 apart.
-  static func q6K(_ block: Bytes, _ values: Values) {
+  static func q6K(_ block: CodeBytes, _ values: Values) {
     let d = unsafe half(block, at: 208)
     for part in 0..<16 {
       let quarter = part &>> 1 & 3
@@ -82,7 +82,7 @@ extension GGMLBlocks {
   /// two codes that lie 32 apart; `whole` adds what bits a code has beside.
   @inline(__always)
   private static func eachThirtyTwo(
-    _ block: Bytes, _ values: Values, codes: Bytes,
+    _ block: CodeBytes, _ values: Values, codes: CodeBytes,
     _ whole: (_ code: UInt8, _ part: UInt8, _ i: Int) -> UInt8
   ) {
     let (d, dmin) = unsafe (half(block, at: 0), half(block, at: 2))
@@ -102,7 +102,7 @@ extension GGMLBlocks {
   /// A scale and a minimum of six bits each. The first four of either kind have bytes of their own,
   /// in whose upper two bits the others' are; the lower four of those share the last four bytes.
   @inline(__always)
-  private static func scales(_ packed: Bytes, _ part: Int) -> (scale: UInt8, least: UInt8) {
+  private static func scales(_ packed: CodeBytes, _ part: Int) -> (scale: UInt8, least: UInt8) {
     if part < 4 { return unsafe (packed[part] & 63, packed[part + 4] & 63) }
     let pair = unsafe packed[part + 4]
     let (above, below) = unsafe (packed[part - 4] >> 6, packed[part] >> 6)

@@ -9,7 +9,7 @@ extension GGMLBlocks {
   /// A byte is a number below 3⁵, stretched over 256: times 3^k, what is left of it in eight bits
   /// begins with digit k of base 3, which times 3 is carried out of them. Digits of a byte lie as
   /// many elements apart as bytes go together: 32, then 16, then 4.
-  static func tq10(_ block: Bytes, _ values: Values) {
+  static func tq10(_ block: CodeBytes, _ values: Values) {
     let d = unsafe half(block, at: 52)
     var room = unsafe values
     for (first, count, digits) in [(0, 32, 5), (32, 16, 5), (48, 4, 4)] {
@@ -25,7 +25,7 @@ extension GGMLBlocks {
     }
   }
 
-  static func tq20(_ block: Bytes, _ values: Values) {
+  static func tq20(_ block: CodeBytes, _ values: Values) {
     let d = unsafe half(block, at: 64)
     for part in 0..<8 {
       let codes = unsafe block + 32 * (part &>> 2)

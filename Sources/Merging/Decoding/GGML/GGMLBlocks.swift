@@ -13,9 +13,7 @@ import GGUF
 
 /// A type of block that can be taken apart.
 @safe struct GGMLBlocks: Sendable {
-  typealias Bytes = UnsafePointer<UInt8>
-  typealias Values = UnsafeMutablePointer<Float>
-  typealias Unpacking = @Sendable (_ block: Bytes, _ values: Values) -> Void
+  typealias Unpacking = @Sendable (_ block: CodeBytes, _ values: Values) -> Void
 
   let type: GGMLType
   /// Writes the values of one block.
@@ -35,7 +33,7 @@ import GGUF
 
   /// Writes the values of the block that begins at a byte.
   @inline(__always)
-  func write(_ block: Bytes, to values: Values) { unsafe unpack(block, values) }
+  func write(_ block: CodeBytes, to values: Values) { unsafe unpack(block, values) }
 
   /// The values of whole blocks.
   func values(_ bytes: [UInt8]) -> [Float] {
@@ -66,17 +64,17 @@ import GGUF
 
   /// The float of 16 bits at a byte.
   @inline(__always)
-  static func half(_ block: Bytes, at place: Int) -> Float {
+  static func half(_ block: CodeBytes, at place: Int) -> Float {
     unsafe Float(Float16(bitPattern: word16(block, at: place)))
   }
 
   @inline(__always)
-  static func word16(_ block: Bytes, at place: Int) -> UInt16 {
+  static func word16(_ block: CodeBytes, at place: Int) -> UInt16 {
     unsafe UInt16(block[place]) | UInt16(block[place + 1]) << 8
   }
 
   @inline(__always)
-  static func word32(_ block: Bytes, at place: Int) -> UInt32 {
+  static func word32(_ block: CodeBytes, at place: Int) -> UInt32 {
     unsafe UInt32(word16(block, at: place)) | UInt32(word16(block, at: place + 2)) << 16
   }
 

@@ -35,7 +35,7 @@ struct GGMLBlocksDecoder: Decoder {
 
   /// Takes apart the blocks `parts` of each of a window's rows.
   private func write(
-    _ window: Window, _ parts: Range<Int>, _ bytes: GGMLBlocks.Bytes, to values: GGMLBlocks.Values
+    _ window: Window, _ parts: Range<Int>, _ bytes: CodeBytes, to values: Values
   ) {
     let size = blocks.elementCount
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: size) { whole in
