@@ -52,10 +52,11 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
-    .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CLinux", cSettings: c),
     .target(name: "CKernels", cSettings: c),
+    .target(
+      name: "CXXHash", cSettings: c, linkerSettings: [.linkedLibrary("xxhash")]),
 
     module("Storage", ["CLinux", "CXXHash", "CCrypto"]),
     module("OrderedJSON"),

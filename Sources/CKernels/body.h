@@ -10,6 +10,8 @@
 #include <stddef.h>
 
 #pragma STDC FP_CONTRACT OFF
+// What takes or gives a vector is always inlined: no call depends on how one would be passed.
+#pragma clang diagnostic ignored "-Wpsabi"
 
 #define CK_INLINE static inline __attribute__((always_inline))
 #define CK_COPY(to, from, count) __builtin_memcpy((to), (from), (count))
@@ -23,22 +25,26 @@ CK_INLINE size_t CK(element_size)(int element) {
 #define REAL float
 #define WORD uint32_t
 #define KIND(name) CK(name##_f32)
+#define CK_IS_SINGLE 1
 #include "product.h"
 #include "elementwise.h"
 #include "measure.h"
 #undef REAL
 #undef WORD
 #undef KIND
+#undef CK_IS_SINGLE
 
 #define REAL double
 #define WORD uint64_t
 #define KIND(name) CK(name##_f64)
+#define CK_IS_SINGLE 0
 #include "product.h"
 #include "elementwise.h"
 #include "measure.h"
 #undef REAL
 #undef WORD
 #undef KIND
+#undef CK_IS_SINGLE
 
 #define CK_BOTH(name) {CK(name##_f32), CK(name##_f64)}
 
@@ -56,5 +62,5 @@ const struct ck_table CK(table) = {
     .row_squares = CK_BOTH(row_squares),
     .column_squares = CK_BOTH(column_squares),
     .count_beyond = CK_BOTH(count_beyond),
-    .measure = CK_BOTH(measure),
+    .round_measured = CK_BOTH(round_measured),
 };

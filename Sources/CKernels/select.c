@@ -110,7 +110,7 @@ size_t ck_count_beyond(const struct ck_table *t, int precision, const void *valu
   return t->count_beyond[precision](value, limit, count);
 }
 
-void ck_measure(const struct ck_table *t, int precision, const struct ck_measured *row,
-                double *totals, struct ck_counts *counts) {
-  t->measure[precision](row, totals, counts);
+void ck_round_measured(const struct ck_table *t, int precision, const struct ck_measured *block,
+                       double *totals, struct ck_counts *counts) {
+  t->round_measured[precision](block, totals, counts);
 }

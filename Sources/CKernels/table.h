@@ -26,8 +26,9 @@ struct ck_table {
   void (*column_squares[2])(const void *value, size_t count, double *sums);
   /// How many elements are NaN or of a magnitude of at least `limit`.
   size_t (*count_beyond[2])(const void *value, double limit, size_t count);
-  /// What an update did to a row; see `ck_measure`.
-  void (*measure[2])(const struct ck_measured *row, double *totals, struct ck_counts *counts);
+  /// Rounds a block and measures what an update did to it; see `ck_round_measured`.
+  void (*round_measured[2])(const struct ck_measured *block, double *totals,
+                            struct ck_counts *counts);
 };
 
 extern const struct ck_table ck_plain;

@@ -109,17 +109,30 @@ import CKernels
     return unsafe ck_count_beyond(table, precision.rawValue, value, bound, count)
   }
 
-  /// Adds what an update did to a row to its counts, and to three totals for each of its runs
-  /// (`MeasuredRuns`).
-  package func measure(
-    _ precision: Precision, _ row: MeasuredRow, totals: UnsafeMutablePointer<Double>,
+  /// Rounds a block to its file elements as `narrow` does, and adds what an update did to it to the
+  /// counts and to three totals for each run of each row (`MeasuredRuns`).
+  package func roundMeasured(
+    _ precision: Precision, _ block: MeasuredBlock, totals: UnsafeMutablePointer<Double>,
     _ counts: inout MeasuredCounts
   ) {
-    unsafe withUnsafePointer(to: row.raw) { row in
+    unsafe withUnsafePointer(to: block.raw) { block in
       unsafe withUnsafeMutablePointer(to: &counts.raw) {
-        unsafe ck_measure(table, precision.rawValue, row, totals, $0)
+        unsafe ck_round_measured(table, precision.rawValue, block, totals, $0)
       }
     }
+  }
+}
+
+/// File elements that the value of a product is made of, rows `stride` elements apart.
+@unsafe package struct ProductBase {
+  let start: UnsafeRawPointer
+  let stride: Int
+  let element: ElementType
+
+  package init(_ start: UnsafeRawPointer, stride: Int, _ element: ElementType) {
+    unsafe self.start = start
+    unsafe self.stride = stride
+    unsafe self.element = element
   }
 }
 
@@ -129,15 +142,19 @@ import CKernels
   let raw: ck_product
 
   /// The first `skip` columns of `right` lie before the tile. `leftGroup` and `rightPanel` are the
-  /// elements from one group of rows, or panel of columns, to the next.
+  /// elements from one group of rows, or panel of columns, to the next. With a `base` the value
+  /// holds nothing yet.
   package init(
-    _ precision: Precision, value: UnsafeMutableRawPointer, stride: Int, rows: Int, columns: Int,
+    _ precision: Precision, value: UnsafeMutableRawPointer, stride: Int,
+    base: ProductBase? = nil, rows: Int, columns: Int,
     skip: Int, rank: Int, left: UnsafeRawPointer, leftGroup: Int, right: UnsafeRawPointer,
     rightPanel: Int
   ) {
     unsafe self.precision = precision
     unsafe raw = ck_product(
-      value: value, stride: stride, rows: rows, columns: columns, skip: skip, rank: rank,
+      value: value, stride: stride, base: base?.start, base_stride: base?.stride ?? 0,
+      base_element: base?.element.rawValue ?? 0, rows: rows, columns: columns, skip: skip,
+      rank: rank,
       left: left, left_group: leftGroup, right: right, right_panel: rightPanel)
   }
 }

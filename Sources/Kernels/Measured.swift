@@ -3,18 +3,22 @@
 // sum of runs in file order does not depend on who worked on which part of a tensor.
 import CKernels
 
-/// A row, or a part of one that begins with a run, on its way from the base to the output.
-@unsafe package struct MeasuredRow {
+/// A block whose rows begin with a run, on its way from the base to the output.
+@unsafe package struct MeasuredBlock {
   let raw: ck_measured
 
-  /// `base` and `written` are file elements, `value` the working numbers between them.
+  /// `base` and `written` are file elements, their rows `stride` elements apart; `value` is the
+  /// working numbers between them, without gaps. `runsOfRow` is the runs from the totals of one
+  /// row to the next one's.
   package init(
     base: UnsafeRawPointer, _ source: ElementType, value: UnsafeRawPointer,
-    written: UnsafeRawPointer, _ target: ElementType, count: Int
+    written: UnsafeMutableRawPointer, _ target: ElementType, rows: Int, columns: Int, stride: Int,
+    runsOfRow: Int
   ) {
     unsafe raw = ck_measured(
       source: source.rawValue, target: target.rawValue, base: base, value: value,
-      written: written, count: count)
+      written: written, rows: rows, columns: columns, stride: stride,
+      totals_stride: runsOfRow * MeasuredRuns.totals)
   }
 }
 

@@ -19,7 +19,7 @@ extension KnownAnswers {
   private static let loops: [(Loop, Precision, String)] = [
     (.widen, .single, "c88cd17739eb04a3c76dd3d7d8748ef5"),
     (.narrow, .single, "4fb38c7e231a3b933417537d4ff2940f"),
-    (.addProduct, .single, "56ed4e275de5b5880410e0045441f5da"),
+    (.addProduct, .single, "dd79d7f1183974197da2f038904f96e9"),
     (.sumProduct, .single, "4e493f761d71be903e7a78e0279e843b"),
     (.addScaled, .single, "4713294d10046266a126e640e9f84617"),
     (.lerp, .single, "c57188c8829880354b4ecad15a8a03fe"),
@@ -28,10 +28,10 @@ extension KnownAnswers {
     (.addRowSquares, .single, "705d1ddbfeac4bb22369337a5ea04e33"),
     (.addColumnSquares, .single, "f78a4c75d8ad67e3020f2ce51af3ff6d"),
     (.nonFiniteCount, .single, "5c17eb2d760591d6affdf15c6d6d6e38"),
-    (.measure, .single, "431c7cfe90cd44d5c6bb27276602f440"),
+    (.measure, .single, "ebc49396fccf2d48d5506ff7585cc913"),
     (.widen, .double, "8d73d8b159fbedfcbe625c7ad3b9ecb8"),
     (.narrow, .double, "cdd78026d2677eda19319de6e7c3d876"),
-    (.addProduct, .double, "3f1dca27b5df4610d5a1338daf18887c"),
+    (.addProduct, .double, "995c30ac4b48b197e79240fa6b345acc"),
     (.sumProduct, .double, "ceb6d95e603a895bea3e93dac2cd9cef"),
     (.addScaled, .double, "d7b6643d723d5d8129d68cc6febf40e5"),
     (.lerp, .double, "84cff83bd283e598ab17e7c6188d9167"),
@@ -40,6 +40,6 @@ extension KnownAnswers {
     (.addRowSquares, .double, "8038f5568bf0468644f1683e03a32f97"),
     (.addColumnSquares, .double, "fec7821d377092cc3b1305bba4516d66"),
     (.nonFiniteCount, .double, "b1c4936ff94446c88f1b7986b35c15cc"),
-    (.measure, .double, "0d75773ff9819e7d8c795bccfb8dc5ff"),
+    (.measure, .double, "a55b396bce030c2bf4e7b37cbf30e4fe"),
   ]
 }

@@ -161,13 +161,12 @@ struct LoopTrial: ~Copyable {
             precision, start, to: base.bytes.baseAddress!, source, count: count)
           unsafe kernels.scale(
             precision, start, to: value.bytes.baseAddress!, factor: 1.01, count: count)
-          unsafe kernels.narrow(
-            precision, start, to: written.bytes.baseAddress!, target, count: count)
-          unsafe kernels.measure(
+          unsafe kernels.roundMeasured(
             precision,
-            MeasuredRow(
+            MeasuredBlock(
               base: base.bytes.baseAddress!, source, value: start,
-              written: written.bytes.baseAddress!, target, count: count),
+              written: written.bytes.baseAddress!, target, rows: 1, columns: count, stride: count,
+              runsOfRow: 0),
             totals: sums, &counts)
           take(totals, byteCount: 17 * MeasuredRuns.totals * 8)
         }
@@ -192,7 +191,9 @@ struct LoopTrial: ~Copyable {
     for tile in Self.tiles {
       // Three numbers between two rows are nobody's, and must stay.
       let stride = tile.columns + 3
-      let value = numbers.finite(precision, tile.rows * stride, spread: 6)
+      let count = tile.rows * stride
+      let value = numbers.finite(precision, count, spread: 6)
+      let base = Buffer(byteCount: count * 2)
       let left = numbers.finite(precision, tile.rows * tile.rank, spread: 6)
       let right = numbers.finite(precision, tile.rank * tile.columns, spread: 6)
       // A long sum is taken in pieces.
@@ -200,18 +201,28 @@ struct LoopTrial: ~Copyable {
       for ranks in [0..<cut, cut..<tile.rank] where !ranks.isEmpty {
         let packedLeft = packLeft(left, rows: tile.rows, rank: tile.rank, ranks)
         let packedRight = packRight(right, columns: tile.columns, skip: tile.skip, ranks)
-        let product = unsafe PackedProduct(
-          precision, value: value.bytes.baseAddress!, stride: stride, rows: tile.rows,
-          columns: tile.columns, skip: tile.skip, rank: ranks.count,
-          left: packedLeft.bytes.baseAddress!, leftGroup: Packing.leftRows * ranks.count,
-          right: packedRight.bytes.baseAddress!, rightPanel: precision.panelWidth * ranks.count)
+        func product(_ base: ProductBase? = nil) -> PackedProduct {
+          unsafe PackedProduct(
+            precision, value: value.bytes.baseAddress!, stride: stride, base: base,
+            rows: tile.rows, columns: tile.columns, skip: tile.skip, rank: ranks.count,
+            left: packedLeft.bytes.baseAddress!, leftGroup: Packing.leftRows * ranks.count,
+            right: packedRight.bytes.baseAddress!, rightPanel: precision.panelWidth * ranks.count)
+        }
         if isSum {
-          unsafe kernels.sumProduct(product)
-        } else {
-          unsafe kernels.addProduct(product, scale: 0.3)
+          unsafe kernels.sumProduct(product())
+          continue
+        }
+        unsafe kernels.addProduct(product(), scale: 0.3)
+        for element in [ElementType.bf16, .f16] {
+          take(value, byteCount: count * precision.byteCount)
+          unsafe kernels.narrow(
+            precision, value.bytes.baseAddress!, to: base.bytes.baseAddress!, element,
+            count: count)
+          unsafe kernels.addProduct(
+            product(ProductBase(base.bytes.baseAddress!, stride: stride, element)), scale: 0.3)
         }
       }
-      take(value, byteCount: tile.rows * stride * precision.byteCount)
+      take(value, byteCount: count * precision.byteCount)
     }
   }
 

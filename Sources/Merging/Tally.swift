@@ -12,8 +12,9 @@ struct Tally {
   /// Takes in what the workbench measured of the next tile.
   mutating func add(_ bench: Workbench) {
     var sums = squares
+    let all = unsafe bench.totals
     for run in 0..<bench.runCount {
-      let totals = unsafe bench.totals + run * MeasuredRuns.totals
+      let totals = unsafe all + run * MeasuredRuns.totals
       unsafe sums.base += totals[0]
       unsafe sums.update += totals[1]
       unsafe sums.loss += totals[2]

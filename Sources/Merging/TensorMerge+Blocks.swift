@@ -33,15 +33,16 @@ extension TensorMerge {
         - tile.columns.lowerBound
       let source = unsafe BlockSource(
         start: UnsafeRawPointer(bytes.baseAddress!) + place * sourceByteCount, stride: width)
-      unsafe fill(bench.value, block, from: source)
-      try apply(recipe.updates.indices, to: block, bench)
+      let isFresh = isProductOfBase(block)
+      if !isFresh { unsafe fill(bench.value, block, from: source) }
+      try unsafe apply(recipe.updates.indices, to: block, from: isFresh ? source : nil, bench)
       if let encoder {
         return unsafe try encode(block, of: tile, from: source, by: encoder, to: output, bench)
       }
-      unsafe write(
-        block, to: output.baseAddress! + place * outputByteCount, stride: width, bench)
-      let overflowed = unsafe measure(
-        block, of: tile, source, written: output.baseAddress! + place * outputByteCount, bench)
+      let target = unsafe output.baseAddress! + place * outputByteCount
+      if !isMeasured { unsafe write(block, to: target, stride: width, bench) }
+      let overflowed =
+        isMeasured ? unsafe roundMeasured(block, of: tile, source, to: target, bench) : 0
       if overflowed > 0 || !isMeasured { unsafe try checkFinite(block, source, bench) }
     }
   }

@@ -36,28 +36,23 @@ extension TensorMerge {
     bench.measure(runs: tile.rows.count * runsOfRow(of: tile))
   }
 
-  /// Measures a block: its base bytes, its value on the workbench, and its output bytes. Returns
-  /// how many elements were finite and no longer are.
-  func measure(
-    _ block: Window, of tile: Window, _ source: BlockSource, written: UnsafeRawPointer,
+  /// Rounds a block's value to its output bytes and measures it beside its base bytes. Returns how
+  /// many elements were finite and no longer are.
+  func roundMeasured(
+    _ block: Window, of tile: Window, _ source: BlockSource, to written: UnsafeMutableRawPointer,
     _ bench: Workbench
   ) -> Int {
-    guard isMeasured else { return 0 }
     let before = bench.counts.overflowed
-    let value = unsafe bench.value.bytes.baseAddress!
-    let count = block.columns.count
     let first = (block.columns.lowerBound - tile.columns.lowerBound) / MeasuredRuns.elementCount
-    for row in 0..<block.rows.count {
-      let place = unsafe row * source.stride
-      let run = (block.rows.lowerBound - tile.rows.lowerBound + row) * runsOfRow(of: tile) + first
-      unsafe context.kernels.measure(
-        precision,
-        MeasuredRow(
-          base: source.start + place * sourceByteCount, recipe.sourceDType.element,
-          value: value + row * count * precision.byteCount,
-          written: written + place * outputByteCount, recipe.dtype.element, count: count),
-        totals: bench.totals + run * MeasuredRuns.totals, &bench.counts)
-    }
+    let runs = runsOfRow(of: tile)
+    let run = (block.rows.lowerBound - tile.rows.lowerBound) * runs + first
+    unsafe context.kernels.roundMeasured(
+      precision,
+      MeasuredBlock(
+        base: source.start, recipe.sourceDType.element, value: bench.value.bytes.baseAddress!,
+        written: written, recipe.dtype.element, rows: block.rows.count,
+        columns: block.columns.count, stride: source.stride, runsOfRow: runs),
+      totals: bench.totals + run * MeasuredRuns.totals, &bench.counts)
     return bench.counts.overflowed - before
   }
 }

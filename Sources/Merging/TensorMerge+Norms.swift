@@ -41,7 +41,7 @@ extension TensorMerge {
   ) throws(MergingError) -> BlockNumbers {
     let source = unsafe try read(block, bench)
     unsafe fill(bench.value, block, from: source)
-    try apply(0..<index, to: block, bench)
+    try unsafe apply(0..<index, to: block, bench)
     return unsafe try makeVariant(index, block, of: numbers(block, in: bench.value), bench)
   }
 

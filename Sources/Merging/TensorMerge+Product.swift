@@ -34,12 +34,23 @@ extension TensorMerge {
         unsafe context.kernels.addProduct(
           PackedProduct(
             precision, value: value.at(row, columns.lowerBound),
-            stride: value.block.columns.count, rows: rows.count, columns: columns.count,
-            skip: columns.lowerBound - panel, rank: rank, left: left,
+            stride: value.block.columns.count, base: base(of: value, row, columns.lowerBound),
+            rows: rows.count, columns: columns.count, skip: columns.lowerBound - panel,
+            rank: rank, left: left,
             leftGroup: Packing.leftRows * rank, right: right, rightPanel: width * rank),
           scale: scale)
       }
     }
+  }
+
+  /// The base from a place in the tensor on, where a block's numbers are still to be made of it.
+  private func base(of value: BlockNumbers, _ row: Int, _ column: Int) -> ProductBase? {
+    guard let base = unsafe value.base else { return nil }
+    let place =
+      unsafe (row - value.block.rows.lowerBound) * base.stride + column
+      - value.block.columns.lowerBound
+    return unsafe ProductBase(
+      base.start + place * sourceByteCount, stride: base.stride, recipe.sourceDType.element)
   }
 
   /// The same for a rank taken in pieces: the sums of the whole part stay in the workbench from one

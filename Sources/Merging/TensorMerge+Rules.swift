@@ -8,6 +8,8 @@ import Storage
   let block: Window
   let start: UnsafeMutableRawPointer
   let precision: Precision
+  /// The block's base, where the numbers are still to be made of it.
+  var base: BlockSource?
 
   /// The address of a number by its place in the tensor.
   func at(_ row: Int, _ column: Int) -> UnsafeMutableRawPointer {
@@ -23,12 +25,23 @@ extension TensorMerge {
     unsafe BlockNumbers(block: block, start: buffer.bytes.baseAddress!, precision: precision)
   }
 
-  /// Applies updates in order to the workbench's value.
+  /// True where the first update is a product over a whole block, which then makes the block's
+  /// numbers out of its base by itself.
+  func isProductOfBase(_ block: Window) -> Bool {
+    guard let first = recipe.updates.first, case .lowRank(let product) = first.rule else {
+      return false
+    }
+    return product.rank <= longestRank && first.window.shared(with: block) == block
+  }
+
+  /// Applies updates in order to the workbench's value. With a `base` that is a product's to widen,
+  /// the value holds nothing yet.
   func apply(
-    _ updates: Range<Int>, to block: Window, _ bench: Workbench
+    _ updates: Range<Int>, to block: Window, from base: BlockSource? = nil, _ bench: Workbench
   ) throws(MergingError) {
-    let value = unsafe numbers(block, in: bench.value)
+    var value = unsafe numbers(block, in: bench.value)
     for index in updates {
+      unsafe value.base = index == updates.first ? base : nil
       let update = recipe.updates[index]
       guard let part = update.window.shared(with: block) else { continue }
       switch update.rule {

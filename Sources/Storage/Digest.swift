@@ -83,7 +83,7 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
     unsafe bytes.withUnsafeBytes { raw in
       guard let start = raw.baseAddress else { return }
       if let xxh3 = unsafe self.xxh3 {
-        unsafe _ = XXH3_128bits_update(xxh3, start, raw.count)
+        unsafe cxx_update(xxh3, start, raw.count)
       } else {
         unsafe _ = EVP_DigestUpdate(self.evp, start, raw.count)
       }

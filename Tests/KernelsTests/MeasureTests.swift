@@ -18,21 +18,24 @@ import Testing
   ) -> Measured {
     var counts = MeasuredCounts()
     var totals = [Double](repeating: 0, count: 3 * MeasuredRuns.count(count) + 3)
+    var rounded = [UInt8](repeating: 0, count: count * target.byteCount + 1)
     unsafe (base + [0]).withUnsafeBytes { base in
       unsafe (value + [0]).withUnsafeBytes { value in
-        unsafe (written + [0]).withUnsafeBytes { written in
+        unsafe rounded.withUnsafeMutableBytes { rounded in
           unsafe totals.withUnsafeMutableBufferPointer { totals in
-            unsafe KernelTable(set).measure(
+            unsafe KernelTable(set).roundMeasured(
               precision,
-              MeasuredRow(
+              MeasuredBlock(
                 base: base.baseAddress!, source, value: value.baseAddress!,
-                written: written.baseAddress!, target, count: count),
+                written: rounded.baseAddress!, target, rows: 1, columns: count, stride: count,
+                runsOfRow: MeasuredRuns.count(count)),
               totals: totals.baseAddress!, &counts)
           }
         }
       }
     }
     #expect(totals.suffix(3) == [0, 0, 0])
+    #expect(rounded == written + [0])
     return Measured(
       totals: totals.dropLast(3).map(\.bitPattern), largest: counts.largest.bitPattern,
       counts: [counts.moved, counts.changed, counts.vanished, counts.overflowed])
@@ -89,15 +92,75 @@ import Testing
       written: Samples.bytes(base), .f32, count: count)
     #expect(MeasuredRuns.count(count) == 2 && found.totals.count == 6)
     for (run, part) in [base.prefix(MeasuredRuns.elementCount), base.suffix(37)].enumerated() {
-      var lanes = [Double](repeating: 0, count: SquareLanes.count)
+      var lanes = [Float](repeating: 0, count: SquareLanes.count)
       for (index, number) in part.enumerated() {
-        lanes[index % SquareLanes.count] += Double(number) * Double(number)
+        lanes[index % SquareLanes.count].addProduct(number, number)
       }
-      let total = unsafe SquareLanes.total(&lanes)
-      #expect(found.total(3 * run) == total)
+      while lanes.count > 1 {
+        lanes = zip(lanes.prefix(lanes.count / 2), lanes.suffix(lanes.count / 2)).map { $0 + $1 }
+      }
+      #expect(found.total(3 * run) == Double(lanes[0]))
       #expect(found.total(3 * run + 1) == 0 && found.total(3 * run + 2) == 0)
     }
     #expect(found.counts == [0, 0, 0, 0])
+  }
+
+  @Test(arguments: InstructionSet.supported)
+  func `squares that no float holds are summed in double`(_ set: InstructionSet) {
+    for (base, update) in [(1e25, 1e20), (1e-5, 1e-25), (1e-30, 1e-34), (0, 0), (1, 0)] {
+      let numbers = [Float](repeating: Float(base), count: 300)
+      let value = numbers.map { $0 + Float(update) }
+      let found = Self.measure(
+        set, .single, base: Samples.bytes(numbers), .f32, value: Samples.bytes(value),
+        written: Samples.bytes(value), .f32, count: 300)
+      let difference = Double(value[0] - numbers[0])
+      for (run, count) in [256.0, 44.0].enumerated() {
+        let squares = [Double(numbers[0]), difference].map { count * $0 * $0 }
+        #expect(abs(found.total(3 * run) - squares[0]) <= 1e-6 * squares[0])
+        #expect(abs(found.total(3 * run + 1) - squares[1]) <= 1e-6 * squares[1])
+      }
+      #expect(found.counts[0] == (difference == 0 ? 0 : 300))
+      #expect(found.largest == difference.bitPattern)
+    }
+  }
+
+  @Test(arguments: InstructionSet.supported)
+  func `rows of a block lie apart and are rounded and measured each`(_ set: InstructionSet) {
+    let (rows, columns, stride) = (3, 300, 310)
+    let kernels = KernelTable(set)
+    let value = Samples.ordinary(.single, rows * columns, seed: 41)
+    let base = kernels.narrow(.single, Samples.ordinary(.single, rows * stride, seed: 42), .bf16)
+    var written = [UInt8](repeating: 0xAB, count: rows * stride * 2)
+    var totals = [Double](repeating: 0, count: rows * 9)
+    var counts = MeasuredCounts()
+    unsafe base.withUnsafeBytes { base in
+      unsafe value.withUnsafeBytes { value in
+        unsafe written.withUnsafeMutableBytes { written in
+          unsafe totals.withUnsafeMutableBufferPointer { totals in
+            unsafe kernels.roundMeasured(
+              .single,
+              MeasuredBlock(
+                base: base.baseAddress!, .bf16, value: value.baseAddress!,
+                written: written.baseAddress!, .bf16, rows: rows, columns: columns,
+                stride: stride, runsOfRow: 3),
+              totals: totals.baseAddress!, &counts)
+          }
+        }
+      }
+    }
+    for row in 0..<rows {
+      let part = Array(value[(row * columns * 4)..<((row + 1) * columns * 4)])
+      let rounded = kernels.narrow(.single, part, .bf16)
+      let start = row * stride * 2
+      #expect(Array(written[start..<start + columns * 2]) == rounded)
+      #expect(written[(start + columns * 2)..<(start + stride * 2)].allSatisfy { $0 == 0xAB })
+      let alone = Self.measure(
+        set, .single, base: Array(base[start..<start + columns * 2]), .bf16, value: part,
+        written: rounded, .bf16, count: columns)
+      #expect(totals[(row * 9)..<(row * 9 + 6)].map(\.bitPattern) == alone.totals)
+      #expect(totals[(row * 9 + 6)..<(row * 9 + 9)] == [0, 0, 0])
+    }
+    #expect(counts.moved > 0)
   }
 
   @Test(arguments: InstructionSet.supported.filter { $0 != .plain })

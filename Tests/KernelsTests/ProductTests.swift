@@ -63,6 +63,42 @@ import Testing
     }
   }
 
+  @Test(arguments: InstructionSet.supported, ElementType.allCases)
+  func `a product makes its numbers of a base`(_ set: InstructionSet, _ element: ElementType) {
+    let kernels = KernelTable(set)
+    for shape in Self.shapes {
+      let (numbers, left, right) = Self.inputs(shape, Float.self)
+      // A gap of five between the rows of the base.
+      let stride = shape.columns + 5
+      var base: [UInt8] = []
+      for row in 0..<shape.rows {
+        let part = Array(numbers[row * shape.columns..<(row + 1) * shape.columns])
+        base += kernels.narrow(.single, Samples.bytes(part), element)
+        base += [UInt8](repeating: 0xFF, count: 5 * element.byteCount)
+      }
+      let widened = (0..<shape.rows).flatMap { row in
+        let start = row * stride * element.byteCount
+        return Samples.values(
+          kernels.widen(
+            element, Array(base[start..<start + shape.columns * element.byteCount]), .single),
+          as: Float.self)
+      }
+      let expected = unsafe run(set, .single, shape, widened, left, right) { kernels, product in
+        unsafe kernels.addProduct(product, scale: 0.3)
+      }
+      let nothing = [Float](repeating: .nan, count: numbers.count)
+      let found = unsafe base.withUnsafeBytes { base in
+        unsafe run(
+          set, .single, shape, nothing, left, right,
+          base: ProductBase(base.baseAddress!, stride: stride, element)
+        ) { kernels, product in
+          unsafe kernels.addProduct(product, scale: 0.3)
+        }
+      }
+      #expect(found == expected, "\(shape)")
+    }
+  }
+
   @Test(arguments: InstructionSet.supported)
   func `a running sum goes on from the value`(_ set: InstructionSet) {
     for shape in Self.shapes {
@@ -107,7 +143,7 @@ import Testing
   /// gap away again after checking that nobody wrote there.
   private func run<T: BinaryFloatingPoint & BitwiseCopyable>(
     _ set: InstructionSet, _ precision: Precision, _ shape: Shape, _ value: [T], _ left: [T],
-    _ right: [T], _ body: (KernelTable, PackedProduct) -> Void
+    _ right: [T], base: ProductBase? = nil, _ body: (KernelTable, PackedProduct) -> Void
   ) -> [T] {
     let width = precision.panelWidth
     let rank = shape.rank
@@ -137,7 +173,7 @@ import Testing
           unsafe body(
             KernelTable(set),
             PackedProduct(
-              precision, value: value.baseAddress!, stride: stride, rows: shape.rows,
+              precision, value: value.baseAddress!, stride: stride, base: base, rows: shape.rows,
               columns: shape.columns, skip: shape.skip, rank: rank, left: left.baseAddress!,
               leftGroup: 12 * rank, right: right.baseAddress!, rightPanel: width * rank))
         }

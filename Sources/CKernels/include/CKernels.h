@@ -23,9 +23,15 @@ enum { ck_bf16 = 0, ck_f16 = 1, ck_f32 = 2, ck_f64 = 3 };
 /// `left` is packed [row group][rank][CK_LEFT_ROWS], groups `left_group` elements apart; `right` is
 /// packed [panel][rank][panel width], panels `right_panel` elements apart. The first `skip` columns
 /// of the first panel lie before the tile. Padding is read but never shows in `value`.
+///
+/// Where `base` is there, `value` holds nothing yet: it is made of the file elements of type
+/// `base_element` at `base`, rows `base_stride` elements apart.
 struct ck_product {
   void *value;
   size_t stride;
+  const void *_Nullable base;
+  size_t base_stride;
+  int base_element;
   size_t rows, columns, skip, rank;
   const void *left;
   size_t left_group;
@@ -33,14 +39,16 @@ struct ck_product {
   size_t right_panel;
 };
 
-/// A row, or a part of one that begins with a run, on its way: file elements of type `source`, the
-/// working numbers made of them, and the file elements of type `target` that these were rounded to.
+/// A block of which each row begins with a run, on its way: file elements of type `source`, the
+/// working numbers made of them, without gaps between their rows, and room for the file elements of
+/// type `target` that these are rounded to. `stride` is the elements from one row to the next of
+/// `base` and of `written`, `totals_stride` the doubles from one row's totals to the next's.
 struct ck_measured {
   int source, target;
   const void *base;
   const void *value;
-  const void *written;
-  size_t count;
+  void *written;
+  size_t rows, columns, stride, totals_stride;
 };
 
 /// Counts that add up whatever the order, of elements, and the largest |value − base|.
@@ -95,12 +103,13 @@ void ck_column_squares(const struct ck_table *t, int precision, const void *valu
                        double *sums);
 size_t ck_count_beyond(const struct ck_table *t, int precision, const void *value, double limit,
                        size_t count);
-/// Adds to the counts, and for each run of CK_MEASURED_RUN elements to three totals of its own:
-/// the squares of the base, of value − base, and of (written − rounded base) − (value − base). A
-/// run is summed in double in CK_SQUARE_LANES lanes, element n of it in lane n % CK_SQUARE_LANES.
-/// Elements of which one of these numbers is not finite are in no square and not in `largest`,
+/// Rounds a block as `ck_narrow` does, and adds to the counts and to three totals for each run of
+/// CK_MEASURED_RUN elements of each row: the squares of the base, of value − base, and of
+/// (written − rounded base) − (value − base). A run is summed in CK_SQUARE_LANES lanes, element n
+/// of it in lane n % CK_SQUARE_LANES: in working numbers, or in double where those squares do not
+/// fit. Elements of which one of these numbers is not finite are in no square and not in `largest`,
 /// `moved` or `vanished`.
-void ck_measure(const struct ck_table *t, int precision, const struct ck_measured *row,
-                double *totals, struct ck_counts *counts);
+void ck_round_measured(const struct ck_table *t, int precision, const struct ck_measured *block,
+                       double *totals, struct ck_counts *counts);
 
 #pragma clang assume_nonnull end
