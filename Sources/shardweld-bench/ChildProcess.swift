@@ -92,28 +92,14 @@ struct ChildProcess {
     let tasks = "/proc/\(process)/task"
     do {
       return try Folder.list(tasks).flatMap { task in
-        text(of: "\(tasks)/\(task)/children").split(separator: " ").compactMap { pid_t($0) }
+        ProcFile.text(of: "\(tasks)/\(task)/children").split(separator: " ").compactMap {
+          pid_t($0)
+        }
       }
     } catch { return [] }
   }
 
-  /// The line `VmHWM:     1234 kB` of a process's status.
   private static func peakMemory(of process: pid_t) -> Int64 {
-    for line in text(of: "/proc/\(process)/status").split(separator: "\n")
-    where line.hasPrefix("VmHWM:") {
-      let words = line.split { $0 == " " || $0 == "\t" }
-      return words.count == 3 ? (Int64(words[1]) ?? 0) * 1024 : 0
-    }
-    return 0
-  }
-
-  /// A file of /proc, whose size is not known before it is read; empty where it is gone.
-  private static func text(of path: String) -> String {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return "" }
-    defer { _ = close(file) }
-    var bytes = [UInt8](repeating: 0, count: 8192)
-    let count = unsafe read(file, &bytes, bytes.count)
-    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
+    ProcFile.byteCount(of: "VmHWM", in: ProcFile.text(of: "/proc/\(process)/status"))
   }
 }

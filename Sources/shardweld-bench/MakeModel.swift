@@ -1,7 +1,7 @@
-// `shardweld-bench make`: a checkpoint with seeded random weights and adapters of rank 16 and 64.
+// `shardweld-bench make`: a checkpoint with seeded random weights and adapters of several ranks.
 //
 //   DIR/base/{config.json, model-0000k-of-0000n.safetensors, model.safetensors.index.json}
-//   DIR/adapter-r16, DIR/adapter-r64/{adapter_config.json, adapter_model.safetensors}
+//   DIR/adapter-r16, …/{adapter_config.json, adapter_model.safetensors}
 import OrderedJSON
 import Safetensors
 import Storage
@@ -9,9 +9,8 @@ import TestSupport
 
 struct MakeModel {
   static let subcommand = Subcommand(
-    name: "make", usage: "make DIR [--size tiny|soak|small|large] [--seed S]", run: run)
+    name: "make", usage: "make DIR [--size tiny|soak|S|M|L] [--seed S]", run: run)
 
-  static let ranks = [16, 64]
   /// Elements written at once.
   private static let blockElementCount = 1 << 20
 
@@ -22,7 +21,7 @@ struct MakeModel {
 
   private static func run(_ given: Words) throws -> Int32 {
     var words = given
-    guard let shape = ModelShape.named[words.text("size") ?? "small"] else { throw Words.Misused() }
+    guard let shape = ModelShape.named[words.text("size") ?? "S"] else { throw Words.Misused() }
     let seed = try words.number("seed") ?? 1
     let folder = try words.take(1)[0]
     try words.end()
@@ -62,7 +61,7 @@ struct MakeModel {
     ])
     try write(index, to: Path.join(base, "model.safetensors.index.json"))
     try write(shape.config, to: Path.join(base, "config.json"))
-    for rank in Self.ranks {
+    for rank in shape.ranks {
       let adapter = Path.join(folder, "adapter-r\(rank)")
       try Folder.create(adapter)
       _ = try write(

@@ -1,90 +1,114 @@
-// `shardweld-bench run`: `cp`, `shardweld merge` and a plain Python loop on the same checkpoint,
-// interleaved, the order turned by one each round, so that a slow minute of the machine hits all.
+// `shardweld-bench run`: `cp`, `shardweld merge` and, where asked, other ways to merge on the same
+// checkpoint, interleaved, the order turned by one each round, so that a slow minute of the machine
+// hits all.
 //
 // Before each: the output of the one before is removed, the disk is synced, memory is touched and
-// freed, the inputs are read. What counts is the ratio to `cp` of the same round.
+// freed, the inputs are read or forgotten. What counts is the ratio to `cp` of the same round.
 import Glibc
+import OrderedJSON
 import Storage
 
 struct MergeRace {
-  static let subcommand = Subcommand(
-    name: "run",
-    usage: "run MODEL --shardweld PROGRAM [--rounds N] [--python PYTHON --loop SCRIPT]"
-      + " [-- MERGE'S FLAGS…]",
-    run: run)
+  static let subcommand = Subcommand(name: "run", usage: RaceSetting.usage, run: run)
 
-  private let model: String
+  /// The exit code of a race that did not keep a threshold.
+  private static let slow: Int32 = 3
+
+  private let setting: RaceSetting
   private let output: String
   private let log: String
-  private let inputs: [String]
+  private let inputs: InputCache
+  /// Of the base's shards.
   private let byteCount: Int64
   private let ownProgram: String
 
   private static func run(_ given: Words) throws -> Int32 {
-    var words = given
-    guard let program = words.text("shardweld") else { throw Words.Misused() }
-    let rounds = Int(try words.number("rounds") ?? 5)
-    let python = words.text("python")
-    let loop = words.text("loop")
-    let race = try MergeRace(Path.absolute(try words.take(1)[0]))
-    try words.end()
-    guard rounds > 0 else { throw Words.Misused() }
-
-    var racers = [Racer.copy(flushed: false), .copy(flushed: true)]
-    for rank in MakeModel.ranks {
-      racers.append(.merge(program, rank: rank, verify: "readback", flags: words.rest))
-      racers.append(.merge(program, rank: rank, verify: "none", flags: words.rest))
-      if let python, let loop { racers.append(.loop(python, loop, rank: rank)) }
-    }
-    print("\(race.byteCount / 1_000_000) MB of weights, \(rounds) rounds, \(load)")
-    var table = RaceTable(racers.map(\.name))
-    for round in 0..<rounds {
-      for turn in racers.indices {
-        let index = (turn + round) % racers.count
-        let result = try race.time(racers[index])
-        table.add(result, of: index)
-        print(
-          "round \(round + 1)  \(racers[index].name)  \(RaceTable.seconds(result.milliseconds))")
-        _ = fflush(nil)
-      }
-    }
-    try race.clear()
-    print("\n" + table.text)
-    return 0
+    try MergeRace(RaceSetting(given)).run()
   }
 
-  /// How busy the machine is before anything starts: with others at work, ratios say little.
-  private static var load: String {
-    var average = 0.0
-    guard unsafe getloadavg(&average, 1) == 1 else { return "load unknown" }
-    let tenths = Int((average * 10).rounded())
-    return "load \(tenths / 10).\(tenths % 10) on \(sysconf(Int32(_SC_NPROCESSORS_ONLN))) cores"
-  }
-
-  private init(_ model: String) throws {
-    self.model = model
-    output = Path.join(model, "output")
-    log = Path.join(model, "log")
-    var inputs: [String] = []
-    for folder in try Folder.list(model) where folder == "base" || folder.hasPrefix("adapter-") {
-      let path = Path.join(model, folder)
-      inputs += try Folder.list(path).map { Path.join(path, $0) }
+  private init(_ setting: RaceSetting) throws {
+    self.setting = setting
+    output = Path.join(setting.model, "output")
+    log = Path.join(setting.model, "log")
+    let inputs = try setting.inputFolders.flatMap { folder in
+      try Folder.list(folder).map { Path.join(folder, $0) }
     }
-    self.inputs = inputs
-    let base = Path.join(model, "base/")
-    byteCount = try inputs.filter { $0.hasPrefix(base) }
-      .reduce(0) { try $0 + (FileStatus.of($1)?.byteCount ?? 0) }
+    self.inputs = InputCache(paths: inputs)
+    byteCount = try Self.weightsByteCount(Path.join(setting.model, "base"))
     ownProgram = Path.resolved("/proc/self/exe") ?? CommandLine.arguments[0]
   }
 
-  /// One racer's run on a machine made ready for it.
-  private func time(_ racer: Racer) throws -> ChildProcess {
+  private func run() throws -> Int32 {
+    let machine = HostFacts.of(setting.model)
+    print("\(byteCount / 1_000_000) MB of weights, \(setting.rounds) rounds, \(machine.line)")
+    let (peers, packages) = try findPeers()
+    let results = try race(setting.rows(peers))
+    let table = RaceTable(results: results)
+    print("\n" + table.text)
+    for note in table.notes { print(note) }
+    if let path = setting.jsonPath {
+      let report = RaceReport(
+        results: results, machine: machine, byteCount: byteCount, flags: setting.flags,
+        packages: packages)
+      try WholeFile.write(Array(report.json.indented.utf8), to: path)
+    }
+    let faults = setting.thresholds?.faults(in: results) ?? []
+    for fault in faults { print("too much: \(fault)") }
+    return faults.isEmpty ? 0 : Self.slow
+  }
+
+  /// The peers that can take part, with the versions of what they need; says which cannot and why.
+  private func findPeers() throws -> ([RacePeer], [String: String]) {
+    guard setting.peerRounds > 0 else { return ([], [:]) }
+    let versions = try RacePeer.versions(setting.python, log: log)
+    for peer in RacePeer.allCases { print(peer.line(versions)) }
+    return (RacePeer.allCases.filter { $0.missing(versions).isEmpty }, versions)
+  }
+
+  private func race(_ rows: [RaceRow]) throws -> RaceResults {
+    var results = RaceResults(rows)
+    var lost: Set<Int> = []
+    for round in 0..<setting.rounds {
+      for turn in rows.indices {
+        let index = (turn + round) % rows.count
+        let row = rows[index]
+        if case .peer = row.program, round >= setting.peerRounds || lost.contains(index) {
+          continue
+        }
+        do {
+          let run = try time(row)
+          results.add(run, of: index)
+          let seconds = RaceTable.seconds(run.process.milliseconds)
+          print("round \(round + 1)  \(row.name)  \(seconds)")
+        } catch let failure as ChildProcess.Failed {
+          guard case .peer = row.program else { throw failure }
+          print("\(row.name): left out, because it failed: \(failure)")
+          results.drop(index)
+          lost.insert(index)
+        }
+        _ = fflush(nil)
+      }
+    }
+    try clear()
+    return results
+  }
+
+  /// One row's run on a machine made ready for it.
+  private func time(_ row: RaceRow) throws -> RaceRun {
     try clear()
     sync()
-    // The output in the page cache, and room for what a program holds beside it.
-    _ = try ChildProcess.run([ownProgram, "touch", "\(byteCount + 1_000_000_000)"], log: log)
-    try warm()
-    return try ChildProcess.run(racer.command(model, output), log: log)
+    let free = ProcFile.byteCount(of: "MemAvailable", in: ProcFile.text(of: "/proc/meminfo"))
+    let touched = min(row.memoryByteCount(of: byteCount), free / 2)
+    _ = try ChildProcess.run([ownProgram, "touch", "\(touched)"], log: log)
+    if row.isCold { try inputs.drop() } else { try inputs.warm() }
+    let cachedShare = try inputs.share()
+    let process = try ChildProcess.run(setting.command(row, output: output), log: log)
+    let written = try Self.weightsByteCount(output)
+    guard written >= byteCount / 100 * 99 else {
+      throw ChildProcess.Failed(
+        description: "\(row.name) wrote \(written) bytes of weights, not \(byteCount)")
+    }
+    return RaceRun(process: process, cachedShare: cachedShare)
   }
 
   /// Removes what the last run left.
@@ -93,51 +117,9 @@ struct MergeRace {
     try Folder.removeTree(output + ".shardweld")
   }
 
-  /// Reads all inputs, so that they come from memory.
-  private func warm() throws {
-    let block = Buffer(byteCount: 1 << 22)
-    for path in inputs {
-      let file = try File.open(path)
-      let size = try file.status().byteCount
-      var offset: Int64 = 0
-      while offset < size {
-        let count = Int(min(size - offset, 1 << 22))
-        try unsafe file.read(
-          into: UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<count]), at: offset)
-        offset += Int64(count)
-      }
-    }
-  }
-}
-
-/// A program that takes part.
-struct Racer {
-  let name: String
-  /// The command line, from the model's folder and the output's.
-  let command: (String, String) -> [String]
-
-  static func copy(flushed: Bool) -> Racer {
-    if !flushed {
-      return Racer(name: "cp -r") { model, output in ["cp", "-r", model + "/base", output] }
-    }
-    return Racer(name: "cp -r, sync -f") { model, output in
-      ["sh", "-c", "cp -r \"$0\" \"$1\" && sync -f \"$1\"", model + "/base", output]
-    }
-  }
-
-  static func merge(_ program: String, rank: Int, verify: String, flags: [String]) -> Racer {
-    let name = verify == "readback" ? "merge r\(rank)" : "merge r\(rank), verify \(verify)"
-    return Racer(name: name) { model, output in
-      [
-        program, "merge", "--base", model + "/base", "--adapter", model + "/adapter-r\(rank)",
-        "--output", output, "--verify", verify, "--progress", "none",
-      ] + flags
-    }
-  }
-
-  static func loop(_ python: String, _ script: String, rank: Int) -> Racer {
-    Racer(name: "Python loop r\(rank)") { model, output in
-      [python, script, model + "/base", model + "/adapter-r\(rank)", output]
+  private static func weightsByteCount(_ folder: String) throws -> Int64 {
+    try Folder.list(folder).filter { $0.hasSuffix(".safetensors") }.reduce(0) {
+      try $0 + (FileStatus.of(Path.join(folder, $1))?.byteCount ?? 0)
     }
   }
 }

@@ -13,22 +13,27 @@ struct ModelShape {
   var isTied = false
   /// Largest shard of the checkpoint.
   var shardByteCount: Int
+  /// Of the adapters, one each.
+  var ranks = [16, 64, 256]
 
   typealias Tensor = (name: String, dtype: DType, shape: [Int])
 
-  /// `tiny` (25 MB) and `soak` (290 MB) are for torments, `small` has TinyLlama's shape (2.2 GB),
-  /// `large` that of Llama-3.2-3B (6.4 GB).
+  /// `tiny` (25 MB) and `soak` (290 MB) are for torments. For races: S (0.5 GB), M with TinyLlama's
+  /// shape (2.2 GB), L with that of Llama-3.2-3B (6.4 GB).
   static let named: [String: ModelShape] = [
     "tiny": ModelShape(
       hidden: 256, layers: 12, intermediate: 704, heads: 8, keyValueHeads: 2, vocabulary: 4096,
-      shardByteCount: 6_000_000),
+      shardByteCount: 6_000_000, ranks: [16]),
     "soak": ModelShape(
       hidden: 1024, layers: 10, intermediate: 2816, heads: 16, keyValueHeads: 4,
-      vocabulary: 16_000, shardByteCount: 80_000_000),
-    "small": ModelShape(
+      vocabulary: 16_000, shardByteCount: 80_000_000, ranks: [16]),
+    "S": ModelShape(
+      hidden: 1024, layers: 16, intermediate: 2816, heads: 16, keyValueHeads: 4,
+      vocabulary: 32_000, shardByteCount: 150_000_000),
+    "M": ModelShape(
       hidden: 2048, layers: 22, intermediate: 5632, heads: 32, keyValueHeads: 4, vocabulary: 32_000,
       shardByteCount: 500_000_000),
-    "large": ModelShape(
+    "L": ModelShape(
       hidden: 3072, layers: 28, intermediate: 8192, heads: 24, keyValueHeads: 8,
       vocabulary: 128_256, isTied: true, shardByteCount: 2_000_000_000),
   ]

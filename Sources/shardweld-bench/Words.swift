@@ -42,6 +42,19 @@ struct Words {
     return number
   }
 
+  /// Takes a flag's texts, commas between them.
+  mutating func list(_ flag: String) -> [String]? {
+    text(flag)?.split(separator: ",").map(String.init)
+  }
+
+  /// Takes a flag's whole numbers, commas between them.
+  mutating func numbers(_ flag: String) throws(Misused) -> [Int]? {
+    guard let texts = list(flag) else { return nil }
+    let numbers = texts.compactMap { Int($0) }
+    guard numbers.count == texts.count else { throw Misused() }
+    return numbers
+  }
+
   /// Refuses words that nobody took.
   func end() throws(Misused) {
     guard places.isEmpty, flags.isEmpty else { throw Misused() }
