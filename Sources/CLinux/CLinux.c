@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -80,4 +81,12 @@ int sw_terminal_columns(int fd) {
 int64_t sw_peak_memory(void) {
   struct rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+int sw_usable_cores(void) {
+  // The kernel refuses a set with fewer bits than the machine can have processors.
+  static cpu_set_t sets[64];
+  if (sched_getaffinity(0, sizeof sets, sets) != 0) return 1;
+  int count = CPU_COUNT_S(sizeof sets, sets);
+  return count > 0 ? count : 1;
 }

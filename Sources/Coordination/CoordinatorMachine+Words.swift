@@ -24,10 +24,10 @@ extension CoordinatorMachine {
     case .hello(let introduction, let held):
       welcome(id)
       if isNews { hearHeld(slot, held, of: introduction.planDigest) }
-    case .progress(let running, let byteCount, let held, let credit):
+    case .progress(let running, let byteCount, let movedByteCount, let held, let credit):
       answerProgress(of: id)
       guard isNews, isOfNow else { return }
-      hearProgress(slot, running, byteCount, held)
+      hearProgress(slot, running, byteCount, movedByteCount, held)
       wants(slot, credit)
     case .result(let task, let outcome, let credit):
       hearResult(slot, task, outcome)
@@ -84,10 +84,14 @@ extension CoordinatorMachine {
   }
 
   private mutating func hearProgress(
-    _ slot: Int, _ running: TaskID?, _ byteCount: Int64, _ held: [TaskID]
+    _ slot: Int, _ running: TaskID?, _ byteCount: Int64, _ movedByteCount: Int64, _ held: [TaskID]
   ) {
     var moves: AttemptID?
     roster.change(slot) { entry in
+      // What is read for later (factors, norms) and what waits for its rate move before any byte
+      // is done.
+      let hasMoved = movedByteCount > entry.movedByteCount
+      entry.movedByteCount = max(entry.movedByteCount, movedByteCount)
       entry.running = running
       for at in entry.held.indices {
         guard entry.held[at].task == running else {
@@ -95,8 +99,8 @@ extension CoordinatorMachine {
           continue
         }
         if entry.held[at].startedAt == nil { entry.held[at].startedAt = now }
-        if byteCount > entry.held[at].byteCount {
-          entry.held[at].byteCount = byteCount
+        if hasMoved || byteCount > entry.held[at].byteCount {
+          entry.held[at].byteCount = max(entry.held[at].byteCount, byteCount)
           entry.held[at].advancedAt = now
           if entry.held[at].isStill { moves = entry.held[at].attempt }
           entry.held[at].isStill = false

@@ -16,7 +16,7 @@ struct HeldTask: Equatable, Sendable {
   var byteCount: Int64 = 0
   /// When it was first reported as running.
   var startedAt: Int64?
-  /// When `byteCount` last grew.
+  /// When `byteCount` last grew, or another byte was read or written.
   var advancedAt: Int64
   /// It was told that no byte moves.
   var isStill = false
@@ -51,6 +51,8 @@ struct RosterEntry: Equatable, Sendable {
   /// What its latest progress says it holds.
   var reported: [TaskID] = []
   var running: TaskID?
+  /// Bytes that its tasks have read and written.
+  var movedByteCount: Int64 = 0
   /// Its silence was counted as a death.
   var isMourned = false
   /// It declined a shard of so many bytes: its time is too short for that.

@@ -15,12 +15,12 @@ final class InputFiles {
   private let handles: [Handle]
 
   /// Opens every input and refuses one that is not as planned.
-  init(_ inputs: [InputFile]) throws(MergingError) {
+  init(_ inputs: [InputFile], _ traffic: Traffic? = nil) throws(MergingError) {
     var handles: [Handle] = []
     for input in inputs {
       handles.append(
         try MergingError.storage { () throws(StorageError) in
-          Handle(try File.open(input.path))
+          Handle(try File.open(input.path, traffic))
         })
     }
     self.inputs = inputs

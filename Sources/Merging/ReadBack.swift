@@ -10,9 +10,12 @@ package enum ReadBack {
   /// after the kernel was asked to forget them. `progress` is told the bytes read so far after
   /// every block; false stops.
   package static func run(
-    _ path: String, algorithm: DigestAlgorithm, fromDevice: Bool, progress: (Int64) -> Bool
+    _ path: String, algorithm: DigestAlgorithm, fromDevice: Bool, traffic: Traffic? = nil,
+    progress: (Int64) -> Bool
   ) throws(MergingError) -> (byteCount: Int64, digest: Digest) {
-    let file = try MergingError.storage { () throws(StorageError) in try File.open(path) }
+    let file = try MergingError.storage { () throws(StorageError) in
+      try File.open(path, traffic)
+    }
     let byteCount = try MergingError.storage { () throws(StorageError) in
       try file.status().byteCount
     }

@@ -29,18 +29,25 @@ package struct ShardMerge {
   private let slice: JobSlice
   private let budget: TileBudget
   private let windowByteCount: Int64
+  private let traffic: Traffic?
 
-  package init(slice: JobSlice, threads: Int, memoryByteCount: Int64) {
+  package init(
+    slice: JobSlice, threads: Int, memoryByteCount: Int64, traffic: Traffic? = nil
+  ) {
     self.init(
-      slice: slice, budget: TileBudget(memoryByteCount: memoryByteCount, threads: threads))
+      slice: slice, budget: TileBudget(memoryByteCount: memoryByteCount, threads: threads),
+      traffic: traffic)
   }
 
   /// With a split of one's own, and windows of one's own in which bytes go to the device: they
   /// never change a byte.
-  package init(slice: JobSlice, budget: TileBudget, windowByteCount: Int64? = nil) {
+  package init(
+    slice: JobSlice, budget: TileBudget, windowByteCount: Int64? = nil, traffic: Traffic? = nil
+  ) {
     self.slice = slice
     self.budget = budget
     self.windowByteCount = windowByteCount ?? ShardOutput.windowByteCount
+    self.traffic = traffic
   }
 
   /// Creates `path` exclusively, writes the whole shard, and returns when it and its folder are
@@ -53,7 +60,9 @@ package struct ShardMerge {
   ) throws(MergingError) -> MergedShard {
     let context = try open()
     let header = try checkedHeader()
-    let file = try MergingError.storage { () throws(StorageError) in try File.create(path) }
+    let file = try MergingError.storage { () throws(StorageError) in
+      try File.create(path, traffic)
+    }
     do throws(MergingError) {
       try MergingError.storage { () throws(StorageError) in
         try file.reserve(byteCount: slice.job.byteCount)
@@ -103,7 +112,7 @@ package struct ShardMerge {
     case .success(let selected): set = selected
     case .failure(let error): throw .instructionSet(error)
     }
-    let inputs = try InputFiles(slice.inputs)
+    let inputs = try InputFiles(slice.inputs, traffic)
     for recipe in slice.job.recipes { try recipe.check(inputs) }
     return MergeContext(
       inputs: inputs, kernels: KernelTable(set), budget: budget,

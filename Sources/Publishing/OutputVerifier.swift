@@ -4,14 +4,14 @@
 import Ledger
 import OrderedJSON
 import Planning
-import Storage
+package import Storage
 
 package enum OutputVerifier {
   /// Reads all of an output. The first difference is the error.
   ///
   /// `progress` is told the bytes read so far, every few MB, and those to be read in all.
   package static func verify(
-    _ output: String, progress: (_ done: Int64, _ total: Int64) -> Void
+    _ output: String, _ traffic: Traffic? = nil, progress: (_ done: Int64, _ total: Int64) -> Void
   ) throws(PublishingError) -> VerifyReport {
     let manifest = try manifest(of: output)
     try checkSizes(manifest, in: output)
@@ -25,9 +25,9 @@ package enum OutputVerifier {
       progress(done, total)
     }
     try checkIndex(manifest, in: output)
-    for file in manifest.files { try check(file, in: output, reader, count) }
+    for file in manifest.files { try check(file, in: output, reader, traffic, count) }
     for shard in manifest.shards {
-      try check(shard, of: manifest, in: output, reader, count)
+      try check(shard, of: manifest, in: output, reader, traffic, count)
     }
     return VerifyReport(
       manifest: manifest, byteCount: total, extraFiles: try extraFiles(manifest, in: output))
@@ -104,11 +104,12 @@ package enum OutputVerifier {
   }
 
   private static func check(
-    _ file: FileDigest, in output: String, _ reader: BlockReader, _ count: (Int) -> Void
+    _ file: FileDigest, in output: String, _ reader: BlockReader, _ traffic: Traffic?,
+    _ count: (Int) -> Void
   ) throws(PublishingError) {
     let path = Path.join(output, file.name)
     let found = try PublishingError.wrapping { () throws(StorageError) in
-      let open = try File.open(path)
+      let open = try File.open(path, traffic)
       var digester = Digester(Digest(file.digest)?.algorithm ?? .xxh3)
       try reader.read(open, 0..<file.byteCount) { block in
         digester.update(block)
@@ -124,10 +125,12 @@ package enum OutputVerifier {
   /// Header, each tensor and the whole, in one pass.
   private static func check(
     _ shard: Manifest.Shard, of manifest: Manifest, in output: String, _ reader: BlockReader,
-    _ count: (Int) -> Void
+    _ traffic: Traffic?, _ count: (Int) -> Void
   ) throws(PublishingError) {
     let path = Path.join(output, shard.name)
-    let file = try PublishingError.wrapping { () throws(StorageError) in try File.open(path) }
+    let file = try PublishingError.wrapping { () throws(StorageError) in
+      try File.open(path, traffic)
+    }
     var whole: Digester? = Digester(Digest(shard.digest)?.algorithm ?? .xxh3)
     var offset: Int64 = 0
     /// Reads up to an offset, for the whole's digest and perhaps a tensor's.

@@ -3,9 +3,12 @@ import Glibc
 
 package enum Clock {
   /// Milliseconds since some moment of the past.
-  package static var milliseconds: Int64 {
+  package static var milliseconds: Int64 { nanoseconds / 1_000_000 }
+
+  /// Nanoseconds since the same moment.
+  package static var nanoseconds: Int64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }

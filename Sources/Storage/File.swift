@@ -8,22 +8,29 @@ package struct File: ~Copyable {
   package let path: String
   /// The one that opened it.
   private let kernel: any Kernel
+  /// What its bytes are counted in and wait for; nil where neither is wanted.
+  private let traffic: Traffic?
   private var descriptor: Int32
 
-  private init(descriptor: Int32, path: String, _ kernel: any Kernel) {
+  private init(
+    descriptor: Int32, path: String, _ kernel: any Kernel, _ traffic: Traffic? = nil
+  ) {
     self.descriptor = descriptor
     self.path = path
     self.kernel = kernel
+    self.traffic = traffic
   }
 
   deinit { if descriptor >= 0 { _ = kernel.close(descriptor) } }
 
   /// Opens a plain file for reading.
-  package static func open(_ path: String) throws(StorageError) -> File {
+  package static func open(
+    _ path: String, _ traffic: Traffic? = nil
+  ) throws(StorageError) -> File {
     let kernel = Host.kernel
     let descriptor = retrying { kernel.open(path, .reading) }
     guard descriptor >= 0 else { throw .last(.open, path, errno: -descriptor) }
-    let file = File(descriptor: descriptor, path: path, kernel)
+    let file = File(descriptor: descriptor, path: path, kernel, traffic)
     guard try file.status().isPlainFile else { throw .notAFile(path: path) }
     return file
   }
@@ -39,11 +46,13 @@ package struct File: ~Copyable {
   }
 
   /// Creates a file that must not exist, for reading and writing, with the given permission bits.
-  package static func create(_ path: String, mode: UInt32 = 0o644) throws(StorageError) -> File {
+  package static func create(
+    _ path: String, mode: UInt32 = 0o644, _ traffic: Traffic? = nil
+  ) throws(StorageError) -> File {
     let kernel = Host.kernel
     let descriptor = retrying { kernel.open(path, .creating(mode: mode)) }
     guard descriptor >= 0 else { throw .last(.create, path, errno: -descriptor) }
-    return File(descriptor: descriptor, path: path, kernel)
+    return File(descriptor: descriptor, path: path, kernel, traffic)
   }
 
   /// Opens a plain file for reading and writing, made where there is none.
@@ -75,7 +84,8 @@ package struct File: ~Copyable {
   ) throws(StorageError) {
     var done = 0
     while done < buffer.count {
-      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+      let end = nextEnd(after: done, of: buffer.count)
+      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done..<end])
       let count = unsafe kernel.read(descriptor, rest, at: offset + Int64(done))
       if count < 0 {
         if count == -Int(EINTR) { continue }
@@ -104,11 +114,12 @@ package struct File: ~Copyable {
   ) throws(StorageError) {
     var done = 0
     while done < buffer.count {
-      let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[done...])
+      let end = nextEnd(after: done, of: buffer.count)
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[done..<end])
       let count = unsafe kernel.write(descriptor, rest, at: offset + Int64(done))
       if count < 0 {
         if count == -Int(EINTR) { continue }
-        throw .last(.write, path, errno: Int32(-count), needed: Int64(rest.count))
+        throw .last(.write, path, errno: Int32(-count), needed: Int64(buffer.count - done))
       }
       done += count
     }
@@ -201,6 +212,14 @@ package struct File: ~Copyable {
     if code == 0 { return true }
     guard code == -EWOULDBLOCK else { throw .last(.lock, path, errno: -code) }
     return false
+  }
+
+  /// Where the next bytes of a buffer to move end; returns when they may.
+  private func nextEnd(after done: Int, of count: Int) -> Int {
+    guard let traffic else { return count }
+    let piece = min(count - done, traffic.pieceByteCount)
+    traffic.pass(piece, kernel)
+    return done + piece
   }
 
   private static func retrying(_ call: () -> Int32) -> Int32 {

@@ -4,13 +4,15 @@ import Dispatch
 import Merging
 package import Messaging
 package import Planning
-import Storage
+package import Storage
 import Synchronization
 
 /// What a worker's loop gives its tasks to.
 package protocol TaskThread: AnyObject {
   /// Progress and ends, for the loop.
   var events: Mailbox<WorkerMachine.Event> { get }
+  /// Bytes that its tasks have read and written so far.
+  var movedByteCount: Int64 { get }
   /// Begins a task once the one before has ended.
   func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag)
   /// Waits until nothing runs any more, for a while at most.
@@ -27,13 +29,15 @@ package final class MergeThread: TaskThread, Sendable {
     var memoryByteCount: Int64
     /// The instruction set of the inner loops, for the record.
     var kernel: String
+    var traffic: Traffic
 
-    package init(_ worker: WorkerSettings, kernel: String) {
+    package init(_ worker: WorkerSettings, kernel: String, traffic: Traffic = Traffic()) {
       host = worker.host
       processID = worker.processID
       threads = worker.threads
       memoryByteCount = worker.memoryByteCount
       self.kernel = kernel
+      self.traffic = traffic
     }
   }
 
@@ -48,6 +52,8 @@ package final class MergeThread: TaskThread, Sendable {
   private let busy = DispatchGroup()
 
   package init(_ settings: Settings) { self.settings = settings }
+
+  package var movedByteCount: Int64 { settings.traffic.byteCount }
 
   package func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag) {
     queue.async(group: busy) { [self] in
@@ -81,7 +87,8 @@ package final class MergeThread: TaskThread, Sendable {
     let started = DispatchTime.now().uptimeNanoseconds
     let recipes = try read(slice, of: attempt.job, folder)
     let merge = ShardMerge(
-      slice: recipes, threads: settings.threads, memoryByteCount: settings.memoryByteCount)
+      slice: recipes, threads: settings.threads, memoryByteCount: settings.memoryByteCount,
+      traffic: settings.traffic)
     let progress = reporter(TaskID(.merge, attempt), stop)
     let shard: MergedShard
     do throws(MergingError) {
@@ -115,7 +122,8 @@ package final class MergeThread: TaskThread, Sendable {
     let progress = reporter(TaskID(.readBack, attempt), stop)
     do throws(MergingError) {
       let (byteCount, digest) = try ReadBack.run(
-        folder.shard(attempt), algorithm: algorithm, fromDevice: true, progress: progress)
+        folder.shard(attempt), algorithm: algorithm, fromDevice: true,
+        traffic: settings.traffic, progress: progress)
       return .readBack(byteCount: byteCount, digest: digest.description)
     } catch { throw .merging(error) }
   }

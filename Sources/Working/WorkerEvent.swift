@@ -11,6 +11,8 @@ extension WorkerMachine {
     case disconnected
     /// The merge thread has come so far with the running task.
     case advanced(TaskID, byteCount: Int64)
+    /// Its tasks have read and written so many bytes since it started.
+    case moved(byteCount: Int64)
     /// The merge thread is done with the running task: `handedBack` where it stopped as told.
     case ended(TaskID, Outcome)
     /// Time passes; sent a few times each second.

@@ -59,6 +59,8 @@ package struct WorkerMachine: Sendable {
   /// How fast merges went so far.
   var mergedByteCount: Int64 = 0
   var mergedMilliseconds: Int64 = 0
+  /// What its tasks have read and written, for the coordinator to see that it does not stand still.
+  var movedByteCount: Int64 = 0
   var isOver = false
   var sequence: UInt64 = 0
   var directives: [Directive] = []
@@ -77,6 +79,7 @@ package struct WorkerMachine: Sendable {
     case .disconnected: disconnected()
     case .advanced(let task, let byteCount):
       if isRunning(task) { running?.byteCount = byteCount }
+    case .moved(let byteCount): movedByteCount = byteCount
     case .ended(let task, let outcome): ended(task, outcome, now: now)
     case .tick: tick(now: now)
     case .terminate: terminate(now: now)
@@ -127,8 +130,8 @@ package struct WorkerMachine: Sendable {
     lastHeartbeat = now
     send(
       .progress(
-        running: running?.assignment.task, byteCount: running?.byteCount ?? 0, held: held,
-        credit: room))
+        running: running?.assignment.task, byteCount: running?.byteCount ?? 0,
+        movedByteCount: movedByteCount, held: held, credit: room))
   }
 
   mutating func exit(_ reason: WorkerExit) {

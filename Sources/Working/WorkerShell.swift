@@ -52,6 +52,7 @@ package final class WorkerShell {
       for event in thread.events.takeAll() { tell(event) }
       if Clock.milliseconds >= nextTick {
         nextTick = Clock.milliseconds + Self.tickMilliseconds
+        tell(.moved(byteCount: thread.movedByteCount))
         tell(.tick)
         followCoordinator()
       }

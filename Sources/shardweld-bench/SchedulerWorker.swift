@@ -48,6 +48,7 @@ enum SchedulerWorker {
 /// Is done with every task at once.
 private final class NoWork: TaskThread {
   let events = Mailbox<WorkerMachine.Event>()
+  let movedByteCount: Int64 = 0
 
   func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag) {
     let outcome: Outcome =

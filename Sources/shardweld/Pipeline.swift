@@ -19,6 +19,10 @@ enum Pipeline {
       throw .configuration(WorkerExit.unsound(reason: difference.sentence).sentence ?? "")
     }
 
+    let threads = flags.threads ?? 1
+    let memory = try MemoryLimit.own(flags.memoryLimit, threads: threads, .own)
+    let traffic = Traffic(bytesPerSecond: flags.ioLimit)
+
     // open, adapt, plan: inputs → headers → updates → recipes. Refuses what does not fit.
     let job = try OpenJob(flags)
     var result = MergeResult(job)
@@ -39,8 +43,7 @@ enum Pipeline {
 
       // merge: recipes → one shard file, tile by tile, digested as it is written, flushed.
       let merge = ShardMerge(
-        slice: try job.slice(shard), threads: flags.threads ?? 1,
-        memoryByteCount: flags.memoryLimit)
+        slice: try job.slice(shard), threads: threads, memoryByteCount: memory, traffic: traffic)
       let merged = try wrap(CommandError.merging) { () throws(MergingError) in
         try merge.run(to: path) { tell("merging", $0) }
       }
@@ -48,9 +51,9 @@ enum Pipeline {
       // verify: the bytes on the device are the bytes that were computed.
       if flags.verify == .readback {
         let back = try wrap(CommandError.merging) { () throws(MergingError) in
-          try ReadBack.run(path, algorithm: flags.digest, fromDevice: true) { _ in
-            tell("reading back", 0)
-          }
+          try ReadBack.run(
+            path, algorithm: flags.digest, fromDevice: true, traffic: traffic
+          ) { _ in tell("reading back", 0) }
         }
         guard back.digest == merged.digest else {
           throw .failed("\(path) reads back as \(back.digest), written was \(merged.digest)")

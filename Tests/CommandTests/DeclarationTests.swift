@@ -32,7 +32,7 @@ struct DeclarationTests {
     let flags = try merge(needed)
     #expect(flags.options == MergeOptions())
     #expect(flags.workers == nil && flags.threads == nil && flags.maxShardSize == nil)
-    #expect(flags.memoryLimit == 256_000_000)
+    #expect(flags.memoryLimit == nil && flags.ioLimit == nil)
     #expect(flags.verify == .readback && flags.progress == .auto && flags.logLevel == .info)
     #expect(!flags.overwrite && !flags.restart && !flags.keepJob && !flags.again && !flags.dryRun)
   }
@@ -41,7 +41,8 @@ struct DeclarationTests {
     let words = [
       "--layout", "source", "--max-shard-size", "5GB", "--dtype", "bf16", "--digest", "sha256",
       "--nonfinite", "keep", "--workers", "3", "--threads", "2", "--memory-limit", "1GiB",
-      "--verify", "none", "--overwrite", "--restart", "--keep-job", "--again", "--json",
+      "--io-limit", "500MB/s", "--verify", "none", "--overwrite", "--restart", "--keep-job",
+      "--again", "--json",
       "--progress", "plain", "--log-level", "debug",
     ]
     let flags = try merge(needed + words)
@@ -57,6 +58,7 @@ struct DeclarationTests {
     expected.workers = 3
     expected.threads = 2
     expected.memoryLimit = 1 << 30
+    expected.ioLimit = 500_000_000
     expected.verify = .none
     expected.overwrite = true
     expected.restart = true
@@ -179,6 +181,10 @@ struct DeclarationTests {
       (
         ["--memory-limit", "5G"],
         "flag --memory-limit is a size such as 256MB, 5GB, 1GiB or plain bytes, not \"5G\""
+      ),
+      (
+        ["--io-limit", "500MB"],
+        "flag --io-limit is a rate such as 500MB/s, 2GB/s or 64MiB/s, not \"500MB\""
       ),
       (["--workers", "-1"], "flag --workers is a whole number from 0 to 4096, not \"-1\""),
       (["--threads", "two"], "flag --threads is a whole number from 1 to 1024, not \"two\""),

@@ -3,35 +3,6 @@ import Testing
 @testable import shardweld
 
 struct LocalWorkersTests {
-  // MARK: How many
-
-  private func count(
-    workers: Int? = nil, audit: Int = 0, cores: Int = 4, jobsLeft: Int = 10
-  ) -> Int {
-    var flags = MergeFlags()
-    flags.workers = workers
-    flags.audit = audit
-    return WorkerRun.localCount(flags, cores: cores, jobsLeft: jobsLeft)
-  }
-
-  @Test func `there is a worker for each core, and none without a job`() {
-    #expect(count() == 4)
-    #expect(count(workers: 7) == 7)
-    #expect(count(jobsLeft: 3) == 3)
-    #expect(count(workers: 7, jobsLeft: 3) == 3)
-    #expect(count(jobsLeft: 0) == 1)
-  }
-
-  @Test func `an audit has two workers, whatever the cores and jobs`() {
-    #expect(count(audit: 1, cores: 1) == 2)
-    #expect(count(audit: 100, jobsLeft: 1) == 2)
-    #expect(count(workers: 5, audit: 100, jobsLeft: 1) == 2)
-    #expect(count(audit: 100, cores: 8) == 8)
-    #expect(count(audit: 5, jobsLeft: 0) == 2)
-  }
-
-  // MARK: Replacing the dead
-
   @Test func `who lived for a second is replaced at once, for ever`() {
     var seat = WorkerSeat()
     var now: Int64 = 0

@@ -32,6 +32,15 @@ struct QuantityTests {
     #expect(Quantity.byteCount(text) == byteCount)
   }
 
+  @Test func `a rate is a size each second`() {
+    #expect(Quantity.rate("500MB/s") == 500_000_000)
+    #expect(Quantity.rate("64 MiB/S") == 64 << 20)
+    #expect(Quantity.rate("1000/s") == 1000)
+    for text in ["500MB", "500MB/", "/s", "0MB/s", "-1MB/s", "5G/s", "500MB/s/s", "500MB/min", ""] {
+      #expect(Quantity.rate(text) == nil, "\(text)")
+    }
+  }
+
   @Test func `percentages lie above zero and up to a hundred`() {
     #expect(Quantity.percent("5") == 5)
     #expect(Quantity.percent("0.5%") == 0.5)

@@ -122,6 +122,7 @@ struct RunFlagsTests {
     let merge = HelpText.page(MergeFlags.declaration.outline)
     #expect(merge.contains("\n  --audit PERCENT "))
     #expect(merge.contains("\n  --takeover "))
+    #expect(merge.contains("\n  --io-limit RATE "))
     #expect(HelpText.page(CoordinatorFlags.declaration.outline).contains("\n  --takeover "))
     #expect(HelpText.page(WorkerFlags.declaration.outline).contains("\n  --deadline TIME "))
   }

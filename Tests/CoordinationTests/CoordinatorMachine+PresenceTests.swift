@@ -180,6 +180,23 @@ import Testing
     #expect(directives.notes(.lost).isEmpty)
   }
 
+  @Test func `a task that reads for long before a byte is done is not still`() {
+    var play = Rehearsal([10])
+    play.join("a", credit: 1)
+    var directives = play.report("a", 5)
+    let held = play.hands["a"] ?? []
+    for second in 1...1_300 {
+      play.now += 1_000
+      directives += play.say(
+        "a",
+        .progress(
+          running: held.first, byteCount: 5, movedByteCount: Int64(second), held: held, credit: 0))
+      directives += play.on(.tick)
+    }
+    #expect(directives.notes(.still).isEmpty && directives.notes(.died).isEmpty)
+    #expect(stuck(&play, seconds: 31).notes(.still) == ["no byte moves for 31 s"])
+  }
+
   @Test func `a task that waits behind another is not stuck`() {
     var play = Rehearsal([10, 10])
     play.join("a", credit: 2)

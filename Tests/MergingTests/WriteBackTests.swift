@@ -20,11 +20,11 @@ import Testing
 
   private func merge(
     _ slice: JobSlice, to output: String, threads: Int, _ kernel: WriteBackKernel,
-    progress: (Int64) -> Bool = { _ in true }
+    traffic: Traffic? = nil, progress: (Int64) -> Bool = { _ in true }
   ) throws -> MergedShard {
     let budget = Budgets.with(Budgets.small, threads: threads)
     return try Host.$kernel.withValue(kernel) {
-      try ShardMerge(slice: slice, budget: budget, windowByteCount: 4096)
+      try ShardMerge(slice: slice, budget: budget, windowByteCount: 4096, traffic: traffic)
         .run(to: output, progress: progress)
     }
   }
@@ -101,6 +101,33 @@ import Testing
     // The second window is on its way; the word after its start is told, and the one after the wait.
     #expect(told.suffix(2) == [2, 3])
     #expect(try FileStatus.of(output) == nil)
+  }
+
+  @Test(arguments: [1, 3]) func `a rate changes no byte, and all wait for it`(threads: Int) throws {
+    let fixture = try fixture()
+    let slice = try fixture.slice()
+    let plain = try merge(slice, to: fixture.output, threads: threads, WriteBackKernel())
+    let bytes = try WholeFile.read(fixture.output)
+    try Folder.removeTree(fixture.output)
+    let (traffic, kernel) = (Traffic(bytesPerSecond: 10_000), WriteBackKernel())
+    let slow = try merge(slice, to: fixture.output, threads: threads, kernel, traffic: traffic)
+    #expect(slow == plain)
+    #expect(try WholeFile.read(fixture.output) == bytes)
+    // The base and the factors in, some of them more than once, and the shard out.
+    let base: Int64 = 2 * 20_000
+    let factors: Int64 = 4 * 3 * 250
+    #expect(traffic.byteCount >= base + factors + plain.byteCount)
+    let before = traffic.byteCount
+    let back = try Host.$kernel.withValue(kernel) {
+      try ReadBack.run(
+        fixture.output, algorithm: .xxh3, fromDevice: true, traffic: traffic
+      ) { _ in true }
+    }
+    #expect(back.digest == plain.digest)
+    #expect(traffic.byteCount == before + plain.byteCount)
+    // Pauses are told and not made: the last one is for all that moved, at 10 kB/s, but the burst
+    // and what time the test itself took.
+    #expect((kernel.pauses.max() ?? 0) > 5_000)
   }
 
   @Test func `windows are counted by bytes, in any pieces`() {

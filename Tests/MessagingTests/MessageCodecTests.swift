@@ -17,7 +17,7 @@ private let workerMessages: [WorkerMessage] = [
       host: "node-1", processID: 4711, threads: 64, memoryByteCount: .max, planDigest: "xxh3:01"),
     held: [merge, reading]),
   .hello(Introduction(host: "", processID: 0, threads: 1, memoryByteCount: 0), held: []),
-  .progress(running: merge, byteCount: .max, held: [merge, reading], credit: 0),
+  .progress(running: merge, byteCount: .max, movedByteCount: 7, held: [merge, reading], credit: 0),
   .progress(running: nil, byteCount: 0, held: [], credit: 2),
   .result(merge, .merged(byteCount: 5, digest: "xxh3:aa", recordDigest: "xxh3:bb"), credit: 1),
   .result(reading, .readBack(byteCount: 0, digest: "sha256:cc"), credit: 2),
@@ -82,7 +82,7 @@ private func message(kind: UInt8, _ body: [UInt8]) -> [UInt8] {
   let bytes = MessageCodec.encode(
     CoordinatorMessage.heartbeat(periodMilliseconds: 2000),
     Envelope(epoch: 3, session: 5, sequence: 7))
-  var expected: [UInt8] = [0x53, 0x57, 0x4D, 0x03, 0x86]
+  var expected: [UInt8] = [0x53, 0x57, 0x4D, 0x04, 0x86]
   for number in [3, 5, 7] as [UInt8] { expected += [number, 0, 0, 0, 0, 0, 0, 0] }
   expected += [0xD0, 0x07, 0, 0]
   #expect(bytes == expected)
@@ -147,7 +147,7 @@ func `a hundred thousand random inputs are refused or encode to themselves`(seed
   let bytes = Array(MessageCodec.encode(report, envelope).dropLast())
   #expect(
     sentence(bytes)
-      == "the message ends in its field 'credit': 4 bytes expected at offset 42, 3 found")
+      == "the message ends in its field 'credit': 4 bytes expected at offset 50, 3 found")
 }
 
 @Test func `bytes of somebody else are refused`() {
@@ -161,7 +161,7 @@ func `a hundred thousand random inputs are refused or encode to themselves`(seed
   bytes[3] = 9
   #expect(
     sentence(bytes)
-      == "the peer speaks version 9 of the messages, this is version 3; "
+      == "the peer speaks version 9 of the messages, this is version 4; "
       + "run the same shardweld on all hosts")
 }
 

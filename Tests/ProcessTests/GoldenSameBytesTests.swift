@@ -53,6 +53,7 @@ struct GoldenSameBytesTests {
       ["--threads", "1", "--memory-limit", "100MB"], ["--threads", "2", "--memory-limit", "256MB"],
       ["--threads", "4", "--memory-limit", "1GB"], ["--threads", "4", "--memory-limit", "100MB"],
       ["--workers", "2", "--threads", "2", "--memory-limit", "100MB"],
+      ["--workers", "2", "--io-limit", "100MB/s"], ["--threads", "2", "--io-limit", "100MB/s"],
     ]
     for words in variants {
       let output = words.joined()

@@ -1,8 +1,9 @@
-// The real kernel, but for write-back: it is noted, and answered as a test wants.
+// The real kernel, but for write-back, which is noted and answered as a test wants, and pauses,
+// which are noted and not made.
 package import Storage
 import Synchronization
 
-/// Linux, with a word of its own on write-back.
+/// Linux, with a word of its own on write-back, and no time to rest.
 package final class WriteBackKernel: Kernel {
   /// One call.
   package struct Call: Equatable, Sendable {
@@ -17,6 +18,7 @@ package final class WriteBackKernel: Kernel {
 
   private let linux = LinuxKernel()
   private let calls = Mutex<[Call]>([])
+  private let rests = Mutex<[Int]>([])
   private let answer: @Sendable (Call) -> Int32
 
   /// Without an answer of its own it is Linux's.
@@ -29,6 +31,11 @@ package final class WriteBackKernel: Kernel {
 
   /// All calls so far.
   package var writeBacks: [Call] { calls.withLock { $0 } }
+
+  /// Milliseconds of all pauses so far.
+  package var pauses: [Int] { rests.withLock { $0 } }
+
+  package func pause(milliseconds: Int) { rests.withLock { $0.append(milliseconds) } }
 
   package func writeBack(
     _ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool
@@ -80,6 +87,5 @@ package final class WriteBackKernel: Kernel {
   package var bootID: String { linux.bootID }
   package var processID: Int { linux.processID }
   package var milliseconds: Int64 { linux.milliseconds }
-  package func pause(milliseconds: Int) { linux.pause(milliseconds: milliseconds) }
   package func nonce() -> UInt64 { linux.nonce() }
 }

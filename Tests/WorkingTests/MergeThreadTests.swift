@@ -74,8 +74,11 @@ import Testing
     #expect(record.attempt == attempt && record.host == "n1" && record.kernel == "plain")
     #expect(
       Digest.xxh3(try WholeFile.read(folder.shard(attempt))).description == record.digest)
+    // A tensor in, a shard out, and the shard in again.
+    #expect(thread.movedByteCount == 4 * 4096 + record.byteCount)
     #expect(
       run(.readBack(attempt)) == .readBack(byteCount: record.byteCount, digest: record.digest))
+    #expect(thread.movedByteCount == 4 * 4096 + 2 * record.byteCount)
   }
 
   @Test func `a task told to stop is handed back and leaves no shard`() throws {

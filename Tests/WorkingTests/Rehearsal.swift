@@ -114,7 +114,7 @@ extension [WorkerMachine.Directive] {
   var credits: [Int] {
     said.compactMap { message in
       switch message {
-      case .progress(_, _, _, let credit), .result(_, _, let credit): credit
+      case .progress(_, _, _, _, let credit), .result(_, _, let credit): credit
       case .hello, .goodbye: nil
       }
     }

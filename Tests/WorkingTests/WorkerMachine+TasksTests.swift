@@ -103,7 +103,8 @@ import Working
     var play = Rehearsal.joined()
     play.assign(play.merge(0))
     play.hear(.cancel(play.merge(0).task))
-    guard case .progress(_, _, let held, let credit)? = play.pass(1_000, heartbeats: true).said.last
+    guard
+      case .progress(_, _, _, let held, let credit)? = play.pass(1_000, heartbeats: true).said.last
     else {
       Issue.record("no report")
       return

@@ -33,6 +33,16 @@ import Working
     #expect(play.pass(3_000, heartbeats: true).said.count { $0 == told } == 3)
   }
 
+  @Test func `what was read and written is told, whatever is done`() {
+    var play = Rehearsal.joined()
+    play.assign(play.merge(0))
+    play.on(.moved(byteCount: 40_000_000))
+    let task = play.merge(0).task
+    let told = WorkerMessage.progress(
+      running: task, byteCount: 0, movedByteCount: 40_000_000, held: [task], credit: 1)
+    #expect(play.pass(1_000, heartbeats: true).said == [told])
+  }
+
   @Test(arguments: [(asked: 4_000, kept: 4_000), (asked: 1, kept: 50)])
   func `reports follow the period that the last answer asked for`(asked: Int, kept: Int64) {
     var play = Rehearsal.joined()

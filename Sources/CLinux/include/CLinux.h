@@ -40,6 +40,8 @@ int sw_set_direct(int fd, int on);
 int sw_write_back(int fd, off_t offset, off_t length, int waits);
 /// Width of the terminal on `fd` in columns, or 0 where it is none.
 int sw_terminal_columns(int fd);
+/// Cores that this process may run on by sched_getaffinity(2), at least 1.
+int sw_usable_cores(void);
 /// Peak resident memory of this process in bytes.
 int64_t sw_peak_memory(void);
 

@@ -89,9 +89,11 @@ package enum WorkerMessage: Hashable, Sendable {
   /// First words, repeated until welcomed. `held` may be of an earlier epoch: a coordinator that
   /// follows another adopts it.
   case hello(Introduction, held: [TaskID])
-  /// Sent every heartbeat by the loop beside the merge: what runs, its bytes done so far, all that
-  /// is held, and how many tasks beyond that are wanted.
-  case progress(running: TaskID?, byteCount: Int64, held: [TaskID], credit: Int)
+  /// Sent every heartbeat by the loop beside the merge: what runs, its bytes done so far, the bytes
+  /// that all its tasks have read and written, all that is held, and how many tasks beyond that are
+  /// wanted.
+  case progress(
+    running: TaskID?, byteCount: Int64, movedByteCount: Int64 = 0, held: [TaskID], credit: Int)
   /// Repeated until `settled` comes. `credit` as in `progress`.
   case result(TaskID, Outcome, credit: Int)
   /// The worker is leaving and holds nothing any more. Repeated until `farewell`.

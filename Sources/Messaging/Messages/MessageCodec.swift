@@ -1,6 +1,6 @@
 // Messages as bytes, little-endian, without gaps. A coordinator's heartbeat of epoch 3:
 //
-//   53 57 4d | 03 | 86 | 03 00 00 00 00 00 00 00 | session, 8 | sequence, 8 | period, 4
+//   53 57 4d | 04 | 86 | 03 00 00 00 00 00 00 00 | session, 8 | sequence, 8 | period, 4
 //   S  W  M  ver. kind   epoch
 //
 // then the kind's own fields (`WorkerMessage+Coding`, `CoordinatorMessage+Coding`). Numbers have 4
@@ -11,7 +11,7 @@ import Storage
 /// Turns messages into bytes and back. Pure.
 package enum MessageCodec {
   /// Raised whenever a field changes; peers of another version are refused.
-  package static let version: UInt8 = 3
+  package static let version: UInt8 = 4
   /// No message has more bytes.
   package static let byteCountMax = 64 * 1024
   /// No text in a message has more bytes: the kernel's own limit of a path.

@@ -22,10 +22,11 @@ extension WorkerMessage {
     case .hello(let introduction, let held):
       introduction.write(to: &writer)
       writer.tasks(held, "held")
-    case .progress(let running, let byteCount, let held, let credit):
+    case .progress(let running, let byteCount, let movedByteCount, let held, let credit):
       writer.byte(running == nil ? 0 : 1)
       if let running { writer.task(running) }
       writer.size(byteCount, "bytes done")
+      writer.size(movedByteCount, "bytes moved")
       writer.tasks(held, "held")
       writer.count(credit, "credit")
     case .result(let task, let outcome, let credit):
@@ -43,7 +44,8 @@ extension WorkerMessage {
     case .progress:
       let running = try reader.flag("running") ? try reader.task() : nil
       self = try .progress(
-        running: running, byteCount: reader.size("bytes done"), held: reader.tasks("held"),
+        running: running, byteCount: reader.size("bytes done"),
+        movedByteCount: reader.size("bytes moved"), held: reader.tasks("held"),
         credit: reader.count("credit"))
     case .result:
       self = try .result(

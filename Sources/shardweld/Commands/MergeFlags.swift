@@ -37,8 +37,10 @@ struct MergeFlags: CommandFlags, Equatable {
   var workers: Int?
   /// Of one worker; nil is `auto`.
   var threads: Int?
-  /// Bytes of one worker.
-  var memoryLimit: Int64 = 256_000_000
+  /// Bytes of one worker; nil is `auto`.
+  var memoryLimit: Int64?
+  /// Bytes a second of all workers together; nil is no limit.
+  var ioLimit: Int64?
 
   var verify = ShardVerification.readback
   /// Of a hundred jobs, so many are merged twice by two workers and compared.
@@ -206,7 +208,8 @@ struct MergeFlags: CommandFlags, Equatable {
         "Worker processes; auto is one per core, and no more than jobs; 0 merges in this process."),
       .threads(
         \.threads, "Threads of each worker; auto shares this machine's cores between the workers."),
-      .memoryLimit(\.memoryLimit, "Most memory of each worker, whatever the size of the model."),
+      .memoryLimit(\.memoryLimit, "Most memory of each worker, whatever the size of the model"),
+      .ioLimit(\.ioLimit, "Most bytes a second that the workers read and write together"),
     ])
 
   static let course = FlagGroup<MergeFlags>(

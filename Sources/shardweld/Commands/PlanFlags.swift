@@ -16,7 +16,7 @@ struct PlanFlags: CommandFlags, Equatable {
       MergeFlags.modules.within(\.merge),
       MergeFlags.form.within(\.merge),
       MergeFlags.several.within(\.merge),
-      MergeFlags.resources.within(\.merge),
+      MergeFlags.resources.without("--io-limit").within(\.merge),
       FlagGroup(
         "Report",
         [

@@ -8,9 +8,10 @@ enum VerifyCommand {
   static func run(_ flags: VerifyFlags) throws(CommandError) -> ExitCode {
     let output = Path.absolute(flags.output)
     let printer = ProgressPrinter(flags.progress)
+    let traffic = Traffic(bytesPerSecond: flags.ioLimit)
     let report: VerifyReport
     do throws(PublishingError) {
-      report = try OutputVerifier.verify(output) { done, total in
+      report = try OutputVerifier.verify(output, traffic) { done, total in
         printer.update(Progress(phase: "verifying", bytesDone: done, bytesTotal: total))
       }
     } catch {
@@ -23,7 +24,9 @@ enum VerifyCommand {
     }
     var recomputed = 0
     if let base = flags.base {
-      recomputed = try InputCheck(flags, base: base, manifest: report.manifest).run()
+      recomputed = try InputCheck(
+        flags, base: base, manifest: report.manifest, traffic
+      ).run()
     }
     return try show(flags, output, report, recomputed)
   }

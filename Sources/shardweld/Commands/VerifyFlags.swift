@@ -11,8 +11,10 @@ struct VerifyFlags: CommandFlags, Equatable {
   var recompute: Double?
   /// nil is `auto`.
   var threads: Int?
-  /// Bytes.
-  var memoryLimit: Int64 = 256_000_000
+  /// Bytes; nil is `auto`.
+  var memoryLimit: Int64?
+  /// Bytes a second; nil is no limit.
+  var ioLimit: Int64?
   var json = false
   var progress = ProgressMode.auto
   var logLevel = LogLevel.info
@@ -41,7 +43,8 @@ struct VerifyFlags: CommandFlags, Equatable {
         "Resources",
         [
           .threads(\.threads, "Threads; auto is one per core."),
-          .memoryLimit(\.memoryLimit, "Most memory, whatever the size of the model."),
+          .memoryLimit(\.memoryLimit, "Most memory, whatever the size of the model"),
+          .ioLimit(\.ioLimit, "Most bytes a second that are read"),
         ]),
       FlagGroup(
         "Report",

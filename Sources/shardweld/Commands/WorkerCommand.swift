@@ -31,19 +31,23 @@ enum WorkerCommand {
     if let difference = KnownAnswers.difference(from: answers) {
       return end(.unsound(reason: difference.sentence), log)
     }
+    let share = HostShare.own
+    let threads = flags.threads ?? share.cores
+    let memory = try MemoryLimit.own(flags.memoryLimit, threads: threads, share)
     let (endpoint, serverKey) = try coordinator(flags, savedKey)
     let link = try wrap(CommandError.messaging) { () throws(MessagingError) in
       try DealerLink(endpoint: endpoint, serverKey: serverKey, keys: pair)
     }
-    let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     let settings = WorkerSettings(
-      host: Host.name, processID: Host.processID, threads: flags.threads ?? cores,
-      memoryByteCount: flags.memoryLimit, life: .random(in: 1 ... .max),
+      host: Host.name, processID: Host.processID, threads: threads,
+      memoryByteCount: memory, life: .random(in: 1 ... .max),
       deadline: secondsLeft(flags).map { Clock.milliseconds + Int64($0) * 1000 })
     log.debug("worker \(Host.name)/\(Host.processID) for \(endpoint), \(kernel)")
     let shell = WorkerShell(
       link: link, signals: signals, settings: settings,
-      thread: MergeThread(MergeThread.Settings(settings, kernel: kernel)),
+      thread: MergeThread(
+        MergeThread.Settings(
+          settings, kernel: kernel, traffic: Traffic(bytesPerSecond: flags.ioLimit))),
       relocate: flags.job == nil ? nil : { Self.newEndpoint(flags, savedKey) })
     return end(shell.run(), log)
   }

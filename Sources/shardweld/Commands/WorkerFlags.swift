@@ -10,8 +10,10 @@ struct WorkerFlags: CommandFlags, Equatable {
   var keys = ""
   /// nil is `auto`.
   var threads: Int?
-  /// Bytes.
-  var memoryLimit: Int64 = 256_000_000
+  /// Bytes; nil is `auto`.
+  var memoryLimit: Int64?
+  /// Bytes a second; nil is no limit.
+  var ioLimit: Int64?
   /// Seconds from the start until this process is ended from outside; nil where nobody says.
   var deadline: Int?
   var progress = ProgressMode.auto
@@ -38,7 +40,8 @@ struct WorkerFlags: CommandFlags, Equatable {
         "Resources",
         [
           .threads(\.threads, "Threads that merge; auto is one per core."),
-          .memoryLimit(\.memoryLimit, "Most memory, whatever the size of the model."),
+          .memoryLimit(\.memoryLimit, "Most memory, whatever the size of the model"),
+          .ioLimit(\.ioLimit, "Most bytes a second that this worker reads and writes"),
           .optional(
             "--deadline", .seconds, \.deadline,
             "Time until this worker is ended from outside, such as 55m: it takes no job that it "

@@ -38,6 +38,11 @@ enum Quantity {
     return sum > 0 ? sum : nil
   }
 
+  /// The bytes of a second in `500MB/s`; nil for anything but a size and `/s`.
+  static func rate(_ text: String) -> Int64? {
+    text.lowercased().hasSuffix("/s") ? byteCount(String(text.dropLast(2))) : nil
+  }
+
   /// The shortest text that `byteCount` reads back as the same number: `256MB`, `1GiB`, `1001`.
   static func text(_ byteCount: Int64) -> String {
     let fitting = units.filter { byteCount >= $0.byteCount && byteCount % $0.byteCount == 0 }

@@ -21,6 +21,7 @@ enum UsageError: Error, Equatable {
   case unexpectedArgument(command: String, word: String, nearest: String?)
   case unknownChoice(flag: String, value: String, choices: [String], nearest: String?)
   case badSize(flag: String, value: String)
+  case badRate(flag: String, value: String)
   /// Less memory than a worker can do with, in bytes.
   case tooLittleMemory(flag: String, found: Int64, needed: Int64)
   case badCount(flag: String, value: String, range: ClosedRange<Int>)
@@ -67,6 +68,8 @@ enum UsageError: Error, Equatable {
       "\(Self.subject(flag)) is \(Self.list(choices, "or")), not \"\(value)\"" + Self.hint(nearest)
     case .badSize(let flag, let value):
       "\(Self.subject(flag)) is a size such as 256MB, 5GB, 1GiB or plain bytes, not \"\(value)\""
+    case .badRate(let flag, let value):
+      "\(Self.subject(flag)) is a rate such as 500MB/s, 2GB/s or 64MiB/s, not \"\(value)\""
     case .badCount(let flag, let value, let range):
       "\(Self.subject(flag)) is a whole number from \(range.lowerBound) to \(range.upperBound), "
         + "not \"\(value)\""

@@ -59,6 +59,14 @@ extension ValueKind<Int64> {
       guard let value = Quantity.byteCount(text) else { throw .badSize(flag: flag, value: text) }
       return value
     }, write: { Quantity.text($0) })
+
+  /// Bytes a second.
+  static let rate = ValueKind(
+    placeholder: "RATE",
+    read: { text, flag throws(UsageError) in
+      guard let value = Quantity.rate(text) else { throw .badRate(flag: flag, value: text) }
+      return value
+    }, write: { Quantity.text($0) + "/s" })
 }
 
 extension ValueKind<Int> {

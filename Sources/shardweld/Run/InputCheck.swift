@@ -10,13 +10,22 @@ import Storage
 /// Compares the inputs with a manifest, and merges a share of the changed tensors again.
 struct InputCheck {
   private let flags: VerifyFlags
+  private let threads: Int
+  private let memoryByteCount: Int64
+  private let traffic: Traffic
   private let manifest: Manifest
   private let preparation: Preparation
   private let encoded: EncodedPlan
 
   /// Plans the merge again with the options that the manifest holds.
-  init(_ flags: VerifyFlags, base: String, manifest: Manifest) throws(CommandError) {
+  init(
+    _ flags: VerifyFlags, base: String, manifest: Manifest, _ traffic: Traffic
+  ) throws(CommandError) {
+    let share = HostShare.own
     self.flags = flags
+    threads = flags.threads ?? share.cores
+    memoryByteCount = try MemoryLimit.own(flags.memoryLimit, threads: threads, share)
+    self.traffic = traffic
     self.manifest = manifest
     var merge = MergeFlags()
     merge.base = base
@@ -75,7 +84,7 @@ struct InputCheck {
   private func digest(ofRecipe index: Int, _ job: Int) throws(CommandError) -> String {
     let slice = try reading("plan") { () throws(PlanError) in try encoded.slice(job) }
     let merge = ShardMerge(
-      slice: slice, threads: flags.threads ?? 1, memoryByteCount: flags.memoryLimit)
+      slice: slice, threads: threads, memoryByteCount: memoryByteCount, traffic: traffic)
     return try wrap(CommandError.merging) { () throws(MergingError) in
       try merge.digest(ofRecipe: index).source
     }
@@ -93,7 +102,7 @@ struct InputCheck {
 
   private func digest(_ source: TensorBytes, in input: InputFile) throws(CommandError) -> String {
     try wrap(CommandError.storage) { () throws(StorageError) in
-      let file = try File.open(input.path)
+      let file = try File.open(input.path, traffic)
       let buffer = Buffer(byteCount: 4 << 20)
       var digester = Digester(.xxh3)
       var offset = source.offset
@@ -143,7 +152,7 @@ struct InputCheck {
       if chosen.isEmpty { continue }
       let own = try reading("plan") { () throws(PlanError) in try encoded.slice(job.id) }
       let merge = ShardMerge(
-        slice: own, threads: flags.threads ?? 1, memoryByteCount: flags.memoryLimit)
+        slice: own, threads: threads, memoryByteCount: memoryByteCount, traffic: traffic)
       guard let shard = manifest.shards.first(where: { $0.name == job.shardName }) else {
         throw .different("the manifest has no shard \(job.shardName)")
       }

@@ -15,7 +15,8 @@ struct PlanText {
   private var summary: PlanSummary { PlanSummary(plan) }
   /// Of one worker.
   private var peakByteCount: Int64 {
-    TileBudget(memoryByteCount: flags.memoryLimit, threads: flags.threads ?? 1).peakByteCount
+    TileBudget(memoryByteCount: flags.memoryLimit ?? MemoryLimit.usual, threads: flags.threads ?? 1)
+      .peakByteCount
   }
 
   var text: String {

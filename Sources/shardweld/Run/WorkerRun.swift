@@ -16,23 +16,20 @@ struct WorkerRun {
 
   /// Local workers over a private socket.
   func runLocally() throws(CommandError) -> MergeResult {
+    let left = job.facts.filter { !$0.isCommitted }
+    let share = try LocalShare(
+      flags, jobsLeft: left.count, jobByteCount: left.map(\.memoryByteCount).max() ?? 0, .own)
     // Nobody else will come who has more.
-    if let shortage = Self.shortage(job.facts, limit: flags.memoryLimit) {
+    if let shortage = Self.shortage(left, limit: share.memoryByteCount) {
       throw .refused(shortage)
     }
     PrivateFolder.removeLeftovers(log)
     let folder = try PrivateFolder()
     defer { folder.remove(log) }
-    let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    let count = Self.localCount(
-      flags, cores: cores, jobsLeft: job.plan.jobs.count - job.ledger.committed.count)
-    let threads = flags.threads ?? max(1, cores / count)
     let recipe = LocalWorkers.Recipe(
-      count: count,
-      words: [
-        "worker", "--connect", folder.endpoint, "--keys", folder.keys, "--threads", "\(threads)",
-        "--memory-limit", "\(flags.memoryLimit)", "--progress", "none", "--log-level",
-        flags.logLevel.rawValue,
+      count: share.workers,
+      words: ["worker", "--connect", folder.endpoint, "--keys", folder.keys] + share.words + [
+        "--progress", "none", "--log-level", flags.logLevel.rawValue,
       ])
     return try run(endpoint: folder.endpoint, keys: folder.keys, local: recipe)
   }
@@ -46,12 +43,6 @@ struct WorkerRun {
     return "\(most.shardName) needs a worker with \(Amount.bytes(most.memoryByteCount)) of memory, "
       + "but --memory-limit is \(Amount.bytes(limit)); give --memory-limit "
       + Quantity.text(most.memoryByteCount)
-  }
-
-  /// Worker processes of this machine: as told, or one per core; no more than have a job, but two
-  /// where one shall check the other's merges.
-  static func localCount(_ flags: MergeFlags, cores: Int, jobsLeft: Int) -> Int {
-    max(min(flags.workers ?? cores, jobsLeft), flags.audit > 0 ? 2 : 1)
   }
 
   /// Workers that come over the network, or the local ones.

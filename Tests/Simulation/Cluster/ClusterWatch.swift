@@ -175,7 +175,7 @@ package final class ClusterWatch {
     }
     if envelope.sequence > life.sequence[id] ?? 0, envelope.epoch == life.epoch {
       switch message {
-      case .progress(_, _, _, let credit), .result(_, _, let credit): life.credit[id] = credit
+      case .progress(_, _, _, _, let credit), .result(_, _, let credit): life.credit[id] = credit
       default: break
       }
     }
