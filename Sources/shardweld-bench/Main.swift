@@ -13,6 +13,7 @@ struct Main {
   static let subcommands = [
     PlanTiming.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
     Simulate.subcommand, Soak.subcommand, Scheduler.subcommand, SchedulerWorker.subcommand,
+    StartTiming.subcommand,
   ]
 
   static func main() {

@@ -9,7 +9,7 @@ import TestSupport
 
 struct MakeModel {
   static let subcommand = Subcommand(
-    name: "make", usage: "make DIR [--size tiny|soak|S|M|L] [--seed S]", run: run)
+    name: "make", usage: "make DIR [--size start|tiny|soak|S|M|L] [--seed S]", run: run)
 
   /// Elements written at once.
   private static let blockElementCount = 1 << 20

@@ -18,9 +18,13 @@ struct ModelShape {
 
   typealias Tensor = (name: String, dtype: DType, shape: [Int])
 
-  /// `tiny` (25 MB) and `soak` (290 MB) are for torments. For races: S (0.5 GB), M with TinyLlama's
-  /// shape (2.2 GB), L with that of Llama-3.2-3B (6.4 GB).
+  /// `start` (350 kB) has next to nothing to merge, `tiny` (25 MB) and `soak` (290 MB) are for
+  /// torments. For races: S (0.5 GB), M with TinyLlama's shape (2.2 GB), L with that of
+  /// Llama-3.2-3B (6.4 GB).
   static let named: [String: ModelShape] = [
+    "start": ModelShape(
+      hidden: 64, layers: 4, intermediate: 176, heads: 4, keyValueHeads: 2, vocabulary: 256,
+      shardByteCount: 100_000, ranks: [16]),
     "tiny": ModelShape(
       hidden: 256, layers: 12, intermediate: 704, heads: 8, keyValueHeads: 2, vocabulary: 4096,
       shardByteCount: 6_000_000, ranks: [16]),

@@ -44,9 +44,9 @@ final class LocalWorkers: Sendable {
   /// Starts no more, and ends those that have not left by themselves within two seconds.
   func stop() {
     state.withLock { $0.isStopping = true }
-    for _ in 0..<40 {
+    for _ in 0..<400 {
       if state.withLock({ $0.seats.isEmpty }) { break }
-      Host.pause(milliseconds: 50)
+      Host.pause(milliseconds: 5)
     }
     for processID in state.withLock({ Array($0.seats.keys) }) { _ = kill(processID, SIGKILL) }
     thread.sync {}
