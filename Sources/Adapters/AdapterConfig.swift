@@ -153,19 +153,30 @@ extension AdapterConfig {
 
   /// A function that gives rank, alpha and scale of a module path (or parameter path).
   package func scales() -> (String) -> Scale {
+    if rankPattern.isEmpty, alphaPattern.isEmpty {
+      let one = scale(rank: nil, alpha: nil, note: "")
+      return { _ in one }
+    }
     let patterns = ScalePatterns(patternRule, ranks: rankPattern, alphas: alphaPattern)
-    let note = rankPattern.isEmpty && alphaPattern.isEmpty ? "" : patternRule.note
     return { path in
       let hit = patterns.entries(path)
-      let rank = hit.rank?.value ?? self.rank
-      let alpha = hit.alpha?.value ?? self.alpha
-      let root = self.usesRankStabilisation ? Double(rank).squareRoot() : Double(rank)
-      let rankOrigin = hit.rank.map { "rank_pattern \"\($0.key)\"" } ?? "r"
-      let alphaOrigin = hit.alpha.map { "alpha_pattern \"\($0.key)\"" } ?? self.alphaKey
-      let divisor = self.usesRankStabilisation ? "√\(rank)" : "\(rank)"
-      return Scale(
-        rank: rank, alpha: alpha, value: alpha / root,
-        origin: "\(alphaOrigin) \(alpha) / \(rankOrigin) \(divisor)\(note)", rankOrigin: rankOrigin)
+      return self.scale(rank: hit.rank, alpha: hit.alpha, note: self.patternRule.note)
     }
+  }
+
+  /// What the entries of the patterns make of the config's own rank and alpha.
+  private func scale(
+    rank rankEntry: (key: String, value: Int)?, alpha alphaEntry: (key: String, value: Double)?,
+    note: String
+  ) -> Scale {
+    let rank = rankEntry?.value ?? self.rank
+    let alpha = alphaEntry?.value ?? self.alpha
+    let root = usesRankStabilisation ? Double(rank).squareRoot() : Double(rank)
+    let rankOrigin = rankEntry.map { "rank_pattern \"\($0.key)\"" } ?? "r"
+    let alphaOrigin = alphaEntry.map { "alpha_pattern \"\($0.key)\"" } ?? alphaKey
+    let divisor = usesRankStabilisation ? "√\(rank)" : "\(rank)"
+    return Scale(
+      rank: rank, alpha: alpha, value: alpha / root,
+      origin: "\(alphaOrigin) \(alpha) / \(rankOrigin) \(divisor)\(note)", rankOrigin: rankOrigin)
   }
 }

@@ -8,15 +8,19 @@ struct AdapterSorter {
     var depth: Int
   }
 
+  /// A module's tensors: a handful, so that looking through them is faster than a dictionary.
   private struct Group {
-    var parts: [String: AdapterTensor] = [:]
+    var slot: Slot
+    var parts: [(name: String, tensor: AdapterTensor)] = []
     var isBelowAttention = false
+
+    subscript(name: String) -> AdapterTensor? { parts.first { $0.name == name }?.tensor }
   }
 
   let path: String
   let config: AdapterConfig
-  private var groups: [Slot: Group] = [:]
-  private var order: [Slot] = []
+  private var groups: [Group] = []
+  private var places: [Slot: Int] = [:]
   /// Of a family other than LoRA: each module's tensors by leaf, and those of all modules.
   private var families: [String: [String: AdapterTensor]] = [:]
   private var familyOrder: [String] = []
@@ -72,7 +76,8 @@ struct AdapterSorter {
       }
     }
     var modules: [AdapterModule] = []
-    for slot in order { modules.append(try module(slot)) }
+    modules.reserveCapacity(groups.count)
+    for group in groups { modules.append(try module(group)) }
     var families: [FamilyUpdates] = []
     if let lacking = config.family?.lacking, familyOrder.isEmpty, !shared.isEmpty {
       throw .switchedOn(
@@ -136,26 +141,32 @@ struct AdapterSorter {
     _ tensor: AdapterTensor, _ part: String, _ key: TensorKey
   ) throws(AdapterError) {
     let slot = Slot(module: key.module, depth: key.depth)
-    if groups[slot] == nil {
-      groups[slot] = Group()
-      order.append(slot)
-    }
-    if let other = groups[slot]!.parts[part] {
+    let place = place(slot)
+    if let other = groups[place][part] {
       throw .twice(path: path, first: other.name, second: tensor.name)
     }
-    groups[slot]!.parts[part] = tensor
-    groups[slot]!.isBelowAttention = key.isBelowAttention
+    groups[place].parts.append((part, tensor))
+    groups[place].isBelowAttention = key.isBelowAttention
   }
 
-  private func module(_ slot: Slot) throws(AdapterError) -> AdapterModule {
-    let parts = groups[slot]!.parts
+  /// Where a slot's group is. Writers sort by name, so that it is mostly the last one.
+  private mutating func place(_ slot: Slot) -> Int {
+    if groups.last?.slot == slot { return groups.count - 1 }
+    if let place = places[slot] { return place }
+    places[slot] = groups.count
+    groups.append(Group(slot: slot))
+    return groups.count - 1
+  }
+
+  private func module(_ parts: Group) throws(AdapterError) -> AdapterModule {
+    let slot = parts.slot
     let isEmbedding = parts["lora_embedding_A"] != nil || parts["lora_embedding_B"] != nil
     let (aName, bName) =
       isEmbedding ? ("lora_embedding_A", "lora_embedding_B") : ("lora_A", "lora_B")
     func lacking(_ has: String, _ lacks: String) -> AdapterError {
       .incomplete(path: path, module: slot.module, has: has, lacks: lacks)
     }
-    guard let a = parts[aName] else { throw lacking(parts.keys.sorted()[0], aName) }
+    guard let a = parts[aName] else { throw lacking(parts.parts.map(\.name).min()!, aName) }
     guard let b = parts[bName] else { throw lacking(aName, bName) }
     if isEmbedding, parts["lora_A"] != nil || parts["lora_B"] != nil {
       throw .twice(path: path, first: a.name, second: (parts["lora_A"] ?? parts["lora_B"])!.name)
@@ -166,7 +177,7 @@ struct AdapterSorter {
         found: tensor.shape)
     }
     let magnitude = parts["lora_magnitude_vector"]
-    let isBelow = groups[slot]!.isBelowAttention
+    let isBelow = parts.isBelowAttention
     if config.usesDoRA, magnitude == nil {
       throw lacking("lora_A", "lora_magnitude_vector (use_dora is true)")
     }

@@ -39,7 +39,7 @@ struct TensorKey: Equatable {
     segments.removeLast(taken)
     let depth = Self.leaveWrappers(&segments)
     // The output projection of a wrapped multi-head attention.
-    if segments.suffix(2) == ["base_layer", "out_proj"] {
+    if segments.last == "out_proj", segments.dropLast().last == "base_layer" {
       segments.remove(at: segments.count - 2)
       isBelowAttention = true
     }
@@ -53,9 +53,18 @@ struct TensorKey: Equatable {
 
   /// A name's segments without what training frameworks put between them; nil where one is empty.
   static func segments(of name: String) -> [String]? {
-    var segments = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard !segments.contains("") else { return nil }
-    segments.removeAll { $0 == "_orig_mod" || $0 == "_fsdp_wrapped_module" }
+    // By bytes: a point is one in UTF-8, and looking for characters takes several times as long.
+    var segments: [String] = []
+    segments.reserveCapacity(16)
+    var rest = name.utf8[...]
+    while true {
+      let end = rest.firstIndex(of: UInt8(ascii: "."))
+      let segment = String(Substring(rest[..<(end ?? rest.endIndex)]))
+      if segment.isEmpty { return nil }
+      if segment != "_orig_mod", segment != "_fsdp_wrapped_module" { segments.append(segment) }
+      guard let end else { break }
+      rest = rest[rest.index(after: end)...]
+    }
     if segments.first == "module" { segments.removeFirst() }
     return segments
   }
@@ -75,23 +84,22 @@ struct TensorKey: Equatable {
 
   /// The leaf and how many segments at the end spell it.
   private static func leaf(of segments: [String]) -> (Leaf, Int)? {
-    let tail = Array(segments.suffix(3))
+    guard let last = segments.last else { return nil }
     // marker [adapter name] [weight|bias], longest first: `lora_A.default.weight`, `lora_A.weight`.
-    for (index, marker) in tail.enumerated() {
-      let rest = Array(tail[(index + 1)...])
-      let taken = tail.count - index
-      switch marker {
-      case "lora_A" where endsInParameter(rest, "weight"): return (.loraA, taken)
-      case "lora_B" where endsInParameter(rest, "weight"): return (.loraB, taken)
-      case "lora_B" where endsInParameter(rest, "bias"): return (.loraBias, taken)
-      case "lora_embedding_A" where rest.count <= 1: return (.embeddingA, taken)
-      case "lora_embedding_B" where rest.count <= 1: return (.embeddingB, taken)
+    for index in segments.indices.suffix(3) {
+      let taken = segments.count - index
+      switch segments[index] {
+      case "lora_A" where taken > 1 && last == "weight": return (.loraA, taken)
+      case "lora_B" where taken > 1 && last == "weight": return (.loraB, taken)
+      case "lora_B" where taken > 1 && last == "bias": return (.loraBias, taken)
+      case "lora_embedding_A" where taken <= 2: return (.embeddingA, taken)
+      case "lora_embedding_B" where taken <= 2: return (.embeddingB, taken)
       case "lora_magnitude_vector": return (.magnitude, taken)
-      case "trainable_tokens_delta" where rest.count <= 1:
+      case "trainable_tokens_delta" where taken <= 2:
         let wrapped = segments.dropLast(taken).last == "token_adapter"
         return (.tokenRows, wrapped ? taken + 1 : taken)
-      case "modules_to_save" where !rest.isEmpty: return (.wholeCopy(rest.last!), taken)
-      case "ln_tuning_layers" where !rest.isEmpty: return (.whole(rest.last!), taken)
+      case "modules_to_save" where taken > 1: return (.wholeCopy(last), taken)
+      case "ln_tuning_layers" where taken > 1: return (.whole(last), taken)
       case "original_module": return (.original, taken)
       case "lora_velora_embed": return (.helper, taken)
       case "lora_monteclora_sampler": return (.helper, taken)
@@ -99,13 +107,9 @@ struct TensorKey: Equatable {
       }
     }
     // A marker of a kind unknown here (`lora_diag`, `vera_lambda_b`, …) is not a model's parameter.
-    guard let last = segments.last, segments.count >= 2,
+    guard segments.count >= 2,
       !segments.contains(where: { $0.hasPrefix("lora_") || $0.hasPrefix("trainable_tokens") })
     else { return nil }
     return (.whole(last), 1)
-  }
-
-  private static func endsInParameter(_ rest: [String], _ parameter: String) -> Bool {
-    rest == [parameter] || (rest.count == 2 && rest[1] == parameter)
   }
 }

@@ -183,7 +183,7 @@ package struct Checkpoint: Sendable {
       isLone: !takesSideFiles)
     if let index = weights.index {
       for (tensor, file) in index.tensors
-      where checkpoint.tensor(tensor) == nil && !shared.contains(tensor) {
+      where checkpoint.positions[tensor] == nil && !shared.contains(tensor) {
         throw .missingTensor(tensor, file: file, index: index.path)
       }
     }

@@ -18,13 +18,18 @@ struct ShardIndex {
   static func read(_ path: String) throws(CheckpointError) -> ShardIndex {
     let bytes = try checked { () throws(StorageError) in try WholeFile.read(path) }
     var tensors: [(name: String, file: String)]?
+    var files: Set<String> = []
     do throws(JSONError) {
       var reader = try JSONReader(bytes)
       try reader.object { key, reader throws(JSONError) in
         guard key == "weight_map" else { return try reader.skip() }
         var map: [(name: String, file: String)] = []
         try reader.object { tensor, reader throws(JSONError) in
-          map.append((tensor, try reader.string()))
+          let file = try reader.string()
+          // Tensors of one file mostly follow each other: they share its name.
+          if let last = map.last?.file, last == file { return map.append((tensor, last)) }
+          files.insert(file)
+          map.append((tensor, file))
         }
         tensors = map
       }
@@ -32,14 +37,14 @@ struct ShardIndex {
     } catch { throw .json(path: path, error) }
     guard let tensors, !tensors.isEmpty else { throw .emptyIndex(path: path) }
 
-    let files = Set(tensors.map(\.file)).sorted(by: NaturalOrder.precedes)
-    for file in files {
+    let sorted = files.sorted(by: NaturalOrder.precedes)
+    for file in sorted {
       guard Path.staysInside(file) else { throw .leavesFolder(file: file, index: path) }
       let full = Path.join(Path.parent(path), file)
       guard try checked({ () throws(StorageError) in try FileStatus.of(full) }) != nil else {
         throw .missingFile(file, index: path)
       }
     }
-    return ShardIndex(path: path, tensors: tensors, files: files)
+    return ShardIndex(path: path, tensors: tensors, files: sorted)
   }
 }

@@ -47,7 +47,7 @@ package struct JSONWriter {
 
   package mutating func member(_ key: String, _ number: some BinaryInteger) {
     self.key(key)
-    scalar(String(number))
+    integer(number)
   }
 
   /// Writes a key; exactly one value must follow.
@@ -66,9 +66,29 @@ package struct JSONWriter {
     needsComma = true
   }
 
-  package mutating func integer(_ number: some BinaryInteger) { scalar(String(number)) }
+  package mutating func integer(_ number: some BinaryInteger) {
+    guard let number = Int(exactly: number) else { return scalar(String(number)) }
+    separate()
+    digits(number)
+    needsComma = true
+  }
 
   private var afterKey = false
+
+  /// Writes digits straight into the text: a large plan has millions of numbers.
+  private mutating func digits(_ number: Int) {
+    if number < 0 { out.append(UInt8(ascii: "-")) }
+    var rest = number.magnitude
+    var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
+    var start = digits.count - 1
+    while true {
+      digits[start] = UInt8(ascii: "0") + UInt8(rest % 10)
+      rest /= 10
+      if rest == 0 { break }
+      start -= 1
+    }
+    for index in start..<digits.count { out.append(digits[index]) }
+  }
 
   private mutating func scalar(_ text: String) {
     separate()
@@ -109,15 +129,24 @@ package struct JSONWriter {
   /// Escapes as Python's and Rust's JSON do (and DEL, as Python does); other text stays as it is.
   private mutating func quoted(_ text: String) {
     out.append(UInt8(ascii: "\""))
-    let isPlain = text.utf8.allSatisfy {
-      $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F
-    }
-    if isPlain {
+    if Self.isPlain(text) {
       out.append(contentsOf: text.utf8)
     } else {
       for byte in text.utf8 { escape(byte) }
     }
     out.append(UInt8(ascii: "\""))
+  }
+
+  /// True where nothing is to be escaped.
+  private static func isPlain(_ text: String) -> Bool {
+    let bytes = text.utf8Span.span
+    for index in bytes.indices {
+      let byte = bytes[index]
+      if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F {
+        return false
+      }
+    }
+    return true
   }
 
   private mutating func escape(_ byte: UInt8) {

@@ -38,7 +38,7 @@ extension AdapterResolver {
     beside weight: String? = nil
   ) -> Step {
     let strength = self.strength(of: module)
-    return Step(target: name, new: tie?.newHead(name, base)) { draft throws(PlanningError) in
+    return Step(target: name) { draft throws(PlanningError) in
       let isTransposed = try self.isTransposed(update, module, draft)
       if draft.shape.count > 2 { draft.columns = draft.elementCount / max(1, draft.shape[0]) }
       var operands = update.operands.map { role, tensor in

@@ -57,8 +57,7 @@ extension AdapterResolver {
     _ module: AdapterModule, _ name: String, _ scale: AdapterConfig.Scale, isShared: Bool
   ) -> Step {
     let strength = self.strength(of: module.path)
-    return Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
-      draft throws(PlanningError) in
+    return Step(target: name, isShared: isShared) { draft throws(PlanningError) in
       var (product, axis) = try self.product(module, draft)
       product.left.headRows = try self.alternatingRows(module, product, draft.name)
       if draft.shape.count > 2 { draft.columns = product.columns }

@@ -15,6 +15,11 @@ extension AdapterResolver {
   /// What must be found in the base. Modules that are left out may be missing there, unless it
   /// takes all of them to read the others.
   var named: NamedParts {
+    if selection.isEmpty {
+      return NamedParts(
+        modules: adapter.modules, families: adapter.families, wholeTensors: adapter.wholeTensors,
+        tokenRows: adapter.tokenRows)
+    }
     let needsAll =
       !adapter.config.targetParameters.isEmpty
       || adapter.families.contains { $0.updates.contains(where: \.needsLargest) }

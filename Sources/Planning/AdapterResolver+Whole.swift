@@ -14,8 +14,7 @@ extension AdapterResolver {
       name == tie?.embedding && (!whole.isDeclared || adapter.config.ensuresWeightTying)
       && !adapter.wholeTensors.contains { locate($0, naming) == tie?.head }
     let strength = self.strength(of: whole.module)
-    return Step(target: name, isShared: isShared, new: tie?.newHead(name, base)) {
-      draft throws(PlanningError) in
+    return Step(target: name, isShared: isShared) { draft throws(PlanningError) in
       try self.checkConvention(whole, draft)
       try self.checkUnchanged(whole, draft.name)
       guard draft.shape == tensor.shape || self.mayResize(name, draft.shape, tensor.shape) else {
@@ -79,9 +78,11 @@ extension AdapterResolver {
     }
     let new = TensorDraft(
       name: name, dtype: base.mainDType, shape: tensor.shape, source: bytes(tensor))
-    return Step(target: name, new: new) { draft throws(PlanningError) in
+    var step = Step(target: name) { draft throws(PlanningError) in
       try draft.replace(with: tensor, bytes: self.bytes(tensor), by: self.adapter.path)
     }
+    step.new = { new }
+    return step
   }
 
   /// Rows of an embedding; both sides of a tie follow. Despite their name in the file the values

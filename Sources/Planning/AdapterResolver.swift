@@ -14,8 +14,9 @@ struct AdapterSteps {
   var modules: [String]
 }
 
-/// One adapter against one base.
-struct AdapterResolver {
+/// One adapter against one base. A class, since every step holds on to it: of a large adapter there
+/// are hundreds of thousands.
+final class AdapterResolver {
   let adapter: Adapter
   /// Position among the run's adapters.
   let index: Int

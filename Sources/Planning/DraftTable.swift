@@ -15,13 +15,14 @@ struct DraftTable {
 
   /// Does all steps in order; true where a tied embedding had to be untied.
   mutating func apply(_ steps: [Step], tie: EmbeddingTie?) throws(PlanningError) -> Bool {
+    drafts.reserveCapacity(min(steps.count, base.checkpoint.tensors.count))
     guard let tie, tie.isBroken(by: steps),
       tie.hasHead || steps.contains(where: { $0.target == tie.head })
     else {
       for step in steps {
-        try apply(step, to: step.target)
+        try apply(step, to: step.target, tie)
         if let tie, tie.headExists, step.isShared, step.target == tie.embedding {
-          try apply(step, to: tie.head)
+          try apply(step, to: tie.head, tie)
         }
       }
       return false
@@ -30,8 +31,8 @@ struct DraftTable {
       throw .cannotUntie(model: base.modelType ?? "", target: tie.embedding)
     }
     for step in steps {
-      try apply(step, to: step.target)
-      if step.target == tie.embedding, step.isShared { try apply(step, to: tie.head, tie: tie) }
+      try apply(step, to: step.target, tie)
+      if step.target == tie.embedding, step.isShared { try apply(step, to: tie.head, tie) }
     }
     // The embedding alone was changed: the head keeps what both were.
     if drafts[tie.head] == nil, !tie.headExists { try begin(tie.head, tie.newHead(tie.head, base)) }
@@ -82,9 +83,11 @@ struct DraftTable {
   }
 
   private mutating func apply(
-    _ step: Step, to name: String, tie: EmbeddingTie? = nil
+    _ step: Step, to name: String, _ tie: EmbeddingTie?
   ) throws(PlanningError) {
-    if drafts[name] == nil { try begin(name, step.new ?? tie?.newHead(name, base)) }
+    if drafts.index(forKey: name) == nil {
+      try begin(name, step.new?() ?? tie?.newHead(name, base))
+    }
     try step.apply(&drafts[name]!)
   }
 

@@ -22,7 +22,8 @@ struct JobPlanner {
     let names = OutputNames.of(checkpoint.shardNames)
     let stem = OutputNames.stem(of: checkpoint.shardNames)
     return groups.enumerated().map { id, group in
-      let own = Self.laidOut(group.members.map { recipes[$0] })
+      var own = group.members.map { recipes[$0] }
+      Self.layOut(&own)
       let header = ShardLayout.header(own.map { ($0.name, $0.dtype, $0.shape) })
       let dataByteCount = own.reduce(Int64(0)) { $0 + $1.byteCount }
       return MergeJob(
@@ -76,24 +77,23 @@ struct JobPlanner {
 
   /// Gives every recipe its place. The base's order is kept unless it would leave a tensor off the
   /// boundary of its own elements, which readers that map files refuse; then wide types come first.
-  private static func laidOut(_ recipes: [TensorRecipe]) -> [TensorRecipe] {
-    func placed(_ recipes: [TensorRecipe]) -> (recipes: [TensorRecipe], isAligned: Bool) {
-      var offset: Int64 = 0
-      var isAligned = true
-      let result = recipes.map { recipe in
-        var copy = recipe
-        copy.offset = offset
-        isAligned = isAligned && offset % Int64(recipe.dtype.byteCount) == 0
-        offset += recipe.byteCount
-        return copy
-      }
-      return (result, isAligned)
-    }
-    let inOrder = placed(recipes)
-    if inOrder.isAligned { return inOrder.recipes }
-    let sorted = recipes.enumerated().sorted { a, b in
+  private static func layOut(_ recipes: inout [TensorRecipe]) {
+    if place(&recipes) { return }
+    recipes = recipes.enumerated().sorted { a, b in
       (-a.element.dtype.bitCount, a.offset) < (-b.element.dtype.bitCount, b.offset)
+    }.map(\.element)
+    _ = place(&recipes)
+  }
+
+  /// Lays recipes one behind the other; true where each lies on the boundary of its elements.
+  private static func place(_ recipes: inout [TensorRecipe]) -> Bool {
+    var offset: Int64 = 0
+    var isAligned = true
+    for index in recipes.indices {
+      recipes[index].offset = offset
+      isAligned = isAligned && offset % Int64(recipes[index].dtype.byteCount) == 0
+      offset += recipes[index].byteCount
     }
-    return placed(sorted.map(\.element)).recipes
+    return isAligned
   }
 }

@@ -24,15 +24,26 @@ enum Partition {
   /// Layers in the order in which their prefixes first appear, then by number.
   private static func units(_ recipes: [TensorRecipe]) -> [[Int]] {
     var prefixPlaces: [Substring: Int] = [:]
-    var members: [Key: [Int]] = [:]
-    for (index, recipe) in recipes.enumerated() {
-      let key = layer(of: recipe.name)
-      if prefixPlaces[key.prefix] == nil { prefixPlaces[key.prefix] = index }
-      members[key, default: []].append(index)
+    var places: [Key: Int] = [:]
+    var units: [(key: Key, members: [Int])] = []
+    // A layer's tensors mostly follow each other, so that the last unit is the one.
+    var last: (key: Key, place: Int)?
+    for index in recipes.indices {
+      let key = layer(of: recipes[index].name)
+      if last?.key != key {
+        if prefixPlaces[key.prefix] == nil { prefixPlaces[key.prefix] = index }
+        let place = places[key] ?? units.count
+        if place == units.count {
+          places[key] = place
+          units.append((key, []))
+        }
+        last = (key, place)
+      }
+      units[last!.place].members.append(index)
     }
-    return members.keys.sorted { a, b in
-      (prefixPlaces[a.prefix]!, a.number) < (prefixPlaces[b.prefix]!, b.number)
-    }.map { members[$0]! }
+    return units.sorted { a, b in
+      (prefixPlaces[a.key.prefix]!, a.key.number) < (prefixPlaces[b.key.prefix]!, b.key.number)
+    }.map(\.members)
   }
 
   private static func layer(of name: String) -> Key {

@@ -92,6 +92,8 @@ package enum PlanCodec {
     member("setAside") { $0.value(.array(plan.setAside.map(JSON.string))) }
     member("warnings") { $0.value(.array(plan.warnings.map(JSON.string))) }
 
+    // Room for all, of which only what is written takes memory: growing would take it twice.
+    bytes.reserveCapacity(bytes.count + 1024 * plan.jobs.reduce(0) { $0 + $1.recipes.count })
     bytes.append(contentsOf: ",\n\"jobs\":[".utf8)
     var slices: [PlanSlice] = []
     for job in plan.jobs {

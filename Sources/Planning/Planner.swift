@@ -88,27 +88,29 @@ package enum Planner {
   private static func checkConsumption(
     _ adapters: [Adapter], _ inputs: [InputFile], _ recipes: [TensorRecipe], _ setAside: [String]
   ) {
-    var names = adapters.map { _ in Set<String>() }
+    var names = adapters.map { adapter in
+      Set<String>(minimumCapacity: adapter.files.reduce(0) { $0 + $1.tensors.count })
+    }
     var starts: Set<[Int64]> = []
-    for recipe in recipes {
-      for update in recipe.updates {
+    for index in recipes.indices {
+      for update in recipes[index].updates {
         // What was combined names tensors of several adapters.
         let owners = update.isCombined ? names.indices : update.adapter..<(update.adapter + 1)
-        for owner in owners { names[owner].formUnion(update.tensorNames) }
+        for owner in owners { for name in update.tensorNames { names[owner].insert(name) } }
       }
-      if case .adapter = inputs[recipe.source.file].role {
-        starts.insert([Int64(recipe.source.file), recipe.source.offset])
+      let source = recipes[index].source
+      if case .adapter = inputs[source.file].role {
+        starts.insert([Int64(source.file), source.offset])
       }
     }
     let aside = Set(setAside.map { String($0.prefix { $0 != ":" }) })
     var file = inputs.firstIndex { $0.role != .base } ?? inputs.count
     for (index, adapter) in adapters.enumerated() {
       for header in adapter.files {
-        for entry in header.tensors {
+        for entry in header.tensors where !names[index].contains(entry.name) {
           let start = [Int64(file), header.headerByteCount + entry.byteRange.lowerBound]
           invariant(
-            names[index].contains(entry.name) || starts.contains(start)
-              || aside.contains(entry.name),
+            starts.contains(start) || aside.contains(entry.name),
             "tensor \(entry.name) of \(adapter.path) is used by nothing")
         }
         file += 1

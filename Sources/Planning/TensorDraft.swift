@@ -75,7 +75,7 @@ struct Step {
   var target: String
   /// Acts on both sides where the target is a tied embedding.
   var isShared = false
-  /// For a target the base lacks: how its draft begins.
-  var new: TensorDraft?
+  /// For a target the base lacks, and that is no tied head: how its draft begins.
+  var new: (() -> TensorDraft)?
   var apply: (inout TensorDraft) throws(PlanningError) -> Void
 }

@@ -67,7 +67,7 @@ enum HeaderParser {
         dtype = try readDType(of: name, &reader)
       case "shape":
         guard shape == nil else { throw .repeatedField(tensor: name, field) }
-        shape = try readNumbers(of: name, field, &reader).map { Int($0) }
+        shape = try readNumbers(of: name, field, &reader)
       case "data_offsets":
         guard offsets == nil else { throw .repeatedField(tensor: name, field) }
         offsets = try readOffsets(of: name, &reader)
@@ -103,23 +103,22 @@ enum HeaderParser {
   ) throws(HeaderFault) -> Range<Int64> {
     let numbers = try readNumbers(of: name, "data_offsets", &reader)
     guard numbers.count == 2 else { throw .offsetCount(tensor: name, found: numbers.count) }
-    guard numbers[0] <= numbers[1] else {
-      throw .reversedOffsets(tensor: name, begin: numbers[0], end: numbers[1])
-    }
-    return numbers[0]..<numbers[1]
+    let (begin, end) = (Int64(numbers[0]), Int64(numbers[1]))
+    guard begin <= end else { throw .reversedOffsets(tensor: name, begin: begin, end: end) }
+    return begin..<end
   }
 
   /// A list of whole numbers from 0.
   private static func readNumbers(
     of name: String, _ field: String, _ reader: inout JSONReader
-  ) throws(HeaderFault) -> [Int64] {
-    var numbers: [Int64] = []
+  ) throws(HeaderFault) -> [Int] {
+    var numbers: [Int] = []
     do throws(JSONError) {
       try reader.beginArray()
-      while try reader.nextElement() { numbers.append(try reader.integer()) }
+      while try reader.nextElement() { numbers.append(Int(try reader.integer())) }
     } catch { throw .badField(tensor: name, field, error) }
     for number in numbers where number < 0 {
-      throw .negative(tensor: name, field, found: number)
+      throw .negative(tensor: name, field, found: Int64(number))
     }
     return numbers
   }
@@ -128,11 +127,13 @@ enum HeaderParser {
     of name: String, _ dtype: DType, _ shape: [Int]
   ) throws(HeaderFault) -> Int64 {
     var bits = 1
-    for factor in shape + [dtype.bitCount] {
+    func multiply(by factor: Int) throws(HeaderFault) {
       let (product, overflows) = bits.multipliedReportingOverflow(by: factor)
       if overflows { throw .shapeTooLarge(tensor: name, dtype, shape: shape) }
       bits = product
     }
+    for extent in shape { try multiply(by: extent) }
+    try multiply(by: dtype.bitCount)
     guard bits % 8 == 0 else {
       throw .partialByte(tensor: name, dtype, shape: shape, bitCount: Int64(bits))
     }

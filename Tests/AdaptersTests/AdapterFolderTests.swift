@@ -33,6 +33,21 @@ struct AdapterFolderTests {
     #expect(adapter.modules[0].a.shape == [2, 4] && adapter.modules[0].b.shape == [6, 2])
   }
 
+  @Test func `pairs whose halves lie apart come in the order of their first halves`() throws {
+    let names = ["k", "q", "v"]
+    try scratch.write("adapter/adapter_config.json", config)
+    try scratch.write(
+      "adapter/adapter_model.safetensors",
+      names.map { SampleTensor("base_model.model.\($0).lora_B.weight", .f32, [6, 2]) }
+        + names.reversed().map {
+          SampleTensor("base_model.model.\($0).lora_A.weight", .f32, [2, 4])
+        }
+    )
+    let modules = try Adapter.open(scratch("adapter")).modules
+    #expect(modules.map(\.path) == names)
+    #expect(modules.map(\.a.name) == names.map { "base_model.model.\($0).lora_A.weight" })
+  }
+
   @Test func `an adapter one level down is found`() throws {
     try scratch.write("out/mine/adapter_config.json", config)
     try scratch.write("out/mine/adapter_model.safetensors", pair(.bf16))

@@ -36,6 +36,14 @@ import Testing
   ("base_model.model.classifier.original_module.bias", "classifier", .original, 0),
   ("base_model.model._orig_mod.model.norm.weight", "model.norm", .whole("weight"), 0),
   ("base_model.model.base_model.model.q_proj.lora_A.weight", "q_proj", .loraA, 0),
+  // A point that carries an accent is a point all the same.
+  ("base_model.model.q.\u{301}k.lora_A.weight", "q.\u{301}k", .loraA, 0),
+  (
+    "base_model.model.input_layernorm.ln_tuning_layers.default.weight", "input_layernorm",
+    .whole("weight"), 0
+  ),
+  ("base_model.model.layers.0.lora_velora_embed", "layers.0", .helper, 0),
+  ("base_model.model.attn.base_layer.out_proj.lora_A.weight", "attn.out_proj", .loraA, 0),
 ])
 func `names of PEFT are taken apart`(
   name: String, module: String, leaf: TensorKey.Leaf, depth: Int
@@ -51,6 +59,8 @@ func `names of PEFT are taken apart`(
   "base_model.model.q_proj.lora_diag",
   "base_model.model..lora_A.weight",
   "base_model.model.lora_A.weight",
+  "base_model.model.q_proj.lora_A.default.mine.weight",
+  "base_model.model.q_proj.lora_A.bias",
   "base_model.model.base_layer.q_proj.lora_A.weight",
   "lora_unet_down_blocks_0.lora_up.weight",
   "",

@@ -108,6 +108,16 @@ struct CheckpointTests {
     #expect(try names() == ["weights/a.safetensors"])
   }
 
+  @Test func `an index that names its files by turns gives each once`() throws {
+    try shard("a.safetensors", "x", "z")
+    try shard("b.safetensors", "y", "w")
+    try index([
+      ("x", "a.safetensors"), ("y", "b.safetensors"), ("z", "a.safetensors"),
+      ("w", "b.safetensors"),
+    ])
+    #expect(try names() == ["a.safetensors", "b.safetensors"])
+  }
+
   @Test func `sizes and metadata of an index are not believed`() throws {
     try shard("a.safetensors", "x")
     try scratch.write(

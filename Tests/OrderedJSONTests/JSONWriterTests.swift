@@ -62,6 +62,18 @@ struct JSONWriterTests {
     #expect(try parse(value.indented) == value)
   }
 
+  @Test func `whole numbers of every size and kind are written in full`() {
+    var writer = JSONWriter(indent: nil)
+    writer.array { writer in
+      for number in [0, 7, 10, -1, .max, .min] { writer.integer(number) }
+      writer.integer(UInt64.max)
+      writer.integer(Int8.min)
+    }
+    #expect(
+      writer.text
+        == "[0,7,10,-1,9223372036854775807,-9223372036854775808,18446744073709551615,-128]")
+  }
+
   @Test func `pieces make the same text as a tree`() {
     var writer = JSONWriter(indent: 2)
     writer.object { writer in

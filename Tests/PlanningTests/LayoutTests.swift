@@ -33,6 +33,21 @@ private func model() throws -> TinyModel {
   #expect(names.first == "model-00001-of-\(pad(names.count)).safetensors")
 }
 
+@Test func `layers whose tensors do not follow each other are put together`() throws {
+  let layer = { (number: Int) in "\(number % 2 == 0 ? "encoder" : "décodeur").\(number).k.weight" }
+  let model = try TinyModel(
+    (0..<4).map { (layer($0), DType.bf16, [8, 8]) } + [("norm.weight", DType.bf16, [8])]
+      + (0..<4).map { (layer($0).replacing(".k.", with: ".q."), DType.bf16, [8, 8]) })
+  try model.add(TinyModel.pair("encoder.0.k", out: 8, in: 8))
+  let plan = try model.plan { $0.maxShardByteCount = 256 }
+  #expect(
+    plan.jobs.map { $0.recipes.map(\.name) } == [
+      ["encoder.0.k.weight", "encoder.0.q.weight"], ["encoder.2.k.weight", "encoder.2.q.weight"],
+      ["décodeur.1.k.weight", "décodeur.1.q.weight"],
+      ["décodeur.3.k.weight", "décodeur.3.q.weight"], ["norm.weight"],
+    ])
+}
+
 @Test func `no shard is larger than asked unless one tensor is`() throws {
   for limit: Int64 in [100, 200, 400, 800, 1024, 2000, 5000] {
     let plan = try model().plan { $0.maxShardByteCount = limit }

@@ -156,14 +156,13 @@ struct InputCheck {
       guard let shard = manifest.shards.first(where: { $0.name == job.shardName }) else {
         throw .different("the manifest has no shard \(job.shardName)")
       }
+      let known = Dictionary(shard.tensors.map { ($0.name, $0.digest) }) { first, _ in first }
       for index in chosen {
         let digests = try wrap(CommandError.merging) { () throws(MergingError) in
           try merge.digest(ofRecipe: index)
         }
         let name = job.recipes[index].name
-        guard let known = shard.tensors.first(where: { $0.name == name }),
-          known.digest == digests.output
-        else {
+        guard known[name] == digests.output else {
           throw .different("\(job.shardName): \"\(name)\" comes out differently when merged again")
         }
         count += 1
