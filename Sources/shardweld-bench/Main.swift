@@ -11,7 +11,7 @@ struct Subcommand: Sendable {
 @main
 struct Main {
   static let subcommands = [
-    PlanTiming.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
+    PlanScale.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
     Simulate.subcommand, Soak.subcommand, Scheduler.subcommand, SchedulerWorker.subcommand,
     StartTiming.subcommand,
   ]

@@ -72,10 +72,13 @@ struct ModelShape {
 
   /// The base's tensors cut into shards of at most `shardByteCount`, where one tensor is not
   /// larger.
-  var shards: [[Tensor]] {
+  var shards: [[Tensor]] { Self.cut(base, shardByteCount: shardByteCount) }
+
+  /// Tensors in order, cut where a shard would grow beyond its limit.
+  static func cut(_ tensors: [Tensor], shardByteCount: Int) -> [[Tensor]] {
     var shards: [[Tensor]] = [[]]
     var filled = 0
-    for tensor in base {
+    for tensor in tensors {
       let size = tensor.shape.reduce(tensor.dtype.byteCount, *)
       if filled > 0, filled + size > shardByteCount {
         shards.append([])

@@ -31,7 +31,8 @@ struct Scheduler {
     defer { bench.remove() }
     if let idle { return try bench.idle(workers: Int(idle), seconds: seconds) }
     if let restart { return try bench.restart(committed: Int(restart)) }
-    return try bench.race(jobs: jobs, workers: workers, readsBack: readsBack)
+    return try bench.race(
+      (0..<jobs).map { SchedulerBench.job($0) }, workers: workers, readsBack: readsBack)
   }
 }
 
@@ -61,11 +62,11 @@ final class SchedulerBench {
   // MARK: Measurements
 
   /// No-op jobs as fast as they go.
-  func race(jobs: Int, workers: Int, readsBack: Bool) throws -> Int32 {
+  func race(_ facts: [JobFacts], workers: Int, readsBack: Bool) throws -> Int32 {
+    let jobs = facts.count
     let start = RaceClock()
     let shell = shell(
-      (0..<jobs).map { Self.job($0) }, readsBack: readsBack,
-      report: { start.see($0.jobsDone, of: jobs) })
+      facts, readsBack: readsBack, report: { start.see($0.jobsDone, of: jobs) })
     try spawn(processes: workers, links: 1)
     let before = Usage.now
     guard case .finished(let summary) = shell.run() else { return 1 }
@@ -161,9 +162,12 @@ final class SchedulerBench {
       report: report)
   }
 
-  private static func job(_ id: Int, memory: Int64 = 0) -> JobFacts {
+  /// What each job's shard has, as the workers say.
+  static let byteCount: Int64 = 1000
+
+  static func job(_ id: Int, memory: Int64 = 0) -> JobFacts {
     JobFacts(
-      id: id, shardName: "model-\(id).safetensors", byteCount: 1000, memoryByteCount: memory,
+      id: id, shardName: "model-\(id).safetensors", byteCount: byteCount, memoryByteCount: memory,
       slice: PlanSlice(offset: 0, byteCount: 1, digest: "xxh3:none"))
   }
 

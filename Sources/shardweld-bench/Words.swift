@@ -32,6 +32,12 @@ struct Words {
     return places
   }
 
+  /// Takes all places, however many there are.
+  mutating func takeAll() -> [String] {
+    defer { places = [] }
+    return places
+  }
+
   /// Takes a flag's text.
   mutating func text(_ flag: String) -> String? { flags.removeValue(forKey: flag) }
 

@@ -48,7 +48,8 @@ package struct SampleTensor: Sendable {
     (0..<count).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
   }
 
-  private static func bf16(_ value: Float) -> UInt16 {
+  /// Rounded to the nearest, ties to even.
+  package static func bf16(_ value: Float) -> UInt16 {
     if value.isNaN { return 0x7FC0 }
     let bits = value.bitPattern
     return UInt16((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
