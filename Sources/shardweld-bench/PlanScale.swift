@@ -40,9 +40,10 @@ struct PlanScale {
     guard places.count == 1, let targets else { throw Words.Misused() }
     let scale = try PlanScale(Path.absolute(places[0]), shardweld, targets)
     try scale.make(targets)
-    try scale.timeProgram()
-    try scale.timeSteps()
-    try scale.handOut()
+    for step in [scale.timeProgram, scale.timeSteps, scale.handOut] {
+      try step()
+      _ = fflush(nil)  // the largest tensor takes minutes
+    }
     if mergesLargest { try LargestMerge.run(scale.program, in: scale.folder) }
     return 0
   }
