@@ -17,6 +17,7 @@
 #define CK_COPY(to, from, count) __builtin_memcpy((to), (from), (count))
 
 #include "convert.h"
+#include "sticky.h"
 
 CK_INLINE size_t CK(element_size)(int element) {
   return element == ck_f64 ? 8 : element == ck_f32 ? 4 : 2;
@@ -56,6 +57,7 @@ const struct ck_table CK(table) = {
     .add_product = CK_BOTH(add_product),
     .sum_product = CK_BOTH(sum_product),
     .add_scaled = CK_BOTH(add_scaled),
+    .add_sticky = CK(add_sticky),
     .lerp = CK_BOTH(lerp),
     .scale = CK_BOTH(scale),
     .scale_each = CK_BOTH(scale_each),

@@ -36,26 +36,25 @@ CK_INLINE uint16_t CK(to_f16)(float x) {
   return (uint16_t)(a > 0x7F800000 ? 0x7E00 : sign | h);
 }
 
-// A double to `exponent` and `fraction` bits in one rounding.
-CK_INLINE uint16_t CK(to_small)(double x, int exponent, int fraction) {
-  uint64_t b = CK(bits64)(x), a = b & 0x7FFFFFFFFFFFFFFF;
-  uint16_t sign = (uint16_t)(b >> 48 & 0x8000);
-  uint16_t infinity = (uint16_t)(((1u << exponent) - 1) << fraction);
-  if (a > 0x7FF0000000000000) return (uint16_t)(infinity | 1u << (fraction - 1));
-  int bias = (1 << (exponent - 1)) - 1;
-  int power = (int)(a >> 52) - 1023 + bias;
-  if (power >= (1 << exponent) - 1) return (uint16_t)(sign | infinity);
-  // The significand with its hidden bit, cut by `shift` places; below the normals by more.
-  uint64_t significand = (a & 0xFFFFFFFFFFFFF) | (a >> 52 ? 1ull << 52 : 0);
-  int shift = 52 - fraction + (power < 1 ? 1 - power : 0);
-  if (shift > 54) return sign;
-  uint64_t kept = significand >> shift, rest = significand & ((1ull << shift) - 1);
-  uint64_t half = 1ull << (shift - 1);
-  kept += rest > half || (rest == half && (kept & 1));
-  // A carry runs into the exponent, up to infinity, as it should.
-  uint64_t h = power < 1 ? kept : kept + ((uint64_t)(power - 1) << fraction);
-  return (uint16_t)(sign | h);
+// A double that is no float becomes the one of its two neighbours that ends in 1 (rounding to odd,
+// as in sticky.h): narrowed from there, to a type at least two bits shorter, it is rounded once.
+CK_INLINE float CK(to_odd)(double x) {
+  const float nearest = (float)x;
+  const double back = (double)nearest;
+  const uint32_t b = CK(bits)(nearest), is_beyond = __builtin_fabs(back) > __builtin_fabs(x);
+  return CK(real)(back != x ? (b - is_beyond) | 1 : b);
 }
+
+#if CK_HAS_F16
+CK_INLINE uint16_t CK(to_half)(float x) {
+  const _Float16 half = (_Float16)x;
+  uint16_t b;
+  CK_COPY(&b, &half, 2);
+  return x == x ? b : 0x7E00;
+}
+#else
+CK_INLINE uint16_t CK(to_half)(float x) { return CK(to_f16)(x); }
+#endif
 
 #define CK_CONVERT(name, from_type, to_type, expression)                       \
   static void CK(name)(const void *from, void *to, size_t count) {             \
@@ -72,10 +71,11 @@ CK_CONVERT(widen_bf16_f64, uint16_t, double, (double)CK(from_bf16)(x))
 CK_CONVERT(widen_f32_f64, float, double, (double)x)
 CK_CONVERT(widen_f64_f32, double, float, (float)x)
 CK_CONVERT(narrow_f32_bf16, float, uint16_t, CK(to_bf16)(x))
+CK_CONVERT(narrow_f32_f16, float, uint16_t, CK(to_half)(x))
 CK_CONVERT(narrow_f32_f32, float, float, x == x ? x : CK(real)(0x7FC00000))
 CK_CONVERT(narrow_f32_f64, float, double, x == x ? (double)x : CK(real64)(0x7FF8000000000000))
-CK_CONVERT(narrow_f64_bf16, double, uint16_t, CK(to_small)(x, 8, 7))
-CK_CONVERT(narrow_f64_f16, double, uint16_t, CK(to_small)(x, 5, 10))
+CK_CONVERT(narrow_f64_bf16, double, uint16_t, CK(to_bf16)(CK(to_odd)(x)))
+CK_CONVERT(narrow_f64_f16, double, uint16_t, CK(to_half)(CK(to_odd)(x)))
 CK_CONVERT(narrow_f64_f32, double, float, x == x ? (float)x : CK(real)(0x7FC00000))
 CK_CONVERT(narrow_f64_f64, double, double, x == x ? x : CK(real64)(0x7FF8000000000000))
 
@@ -89,19 +89,7 @@ static void CK(widen_f64_f64)(const void *from, void *to, size_t count) {
 #if CK_HAS_F16
 CK_CONVERT(widen_f16_f32, _Float16, float, (float)x)
 CK_CONVERT(widen_f16_f64, _Float16, double, (double)(float)x)
-
-static void CK(narrow_f32_f16)(const void *from, void *to, size_t count) {
-  const float *restrict source = from;
-  uint16_t *restrict target = to;
-  for (size_t i = 0; i < count; i++) {
-    _Float16 half = (_Float16)source[i];
-    uint16_t bits;
-    CK_COPY(&bits, &half, 2);
-    target[i] = source[i] == source[i] ? bits : 0x7E00;
-  }
-}
 #else
 CK_CONVERT(widen_f16_f32, uint16_t, float, CK(from_f16)(x))
 CK_CONVERT(widen_f16_f64, uint16_t, double, (double)CK(from_f16)(x))
-CK_CONVERT(narrow_f32_f16, float, uint16_t, CK(to_f16)(x))
 #endif

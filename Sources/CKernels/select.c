@@ -80,6 +80,11 @@ void ck_add_scaled(const struct ck_table *t, int precision, void *value, const v
   t->add_scaled[precision](value, other, scale, count);
 }
 
+void ck_add_sticky(const struct ck_table *t, double *value, const double *other, double scale,
+                   size_t count) {
+  t->add_sticky(value, other, scale, count);
+}
+
 void ck_lerp(const struct ck_table *t, int precision, void *value, const void *other,
              double amount, size_t count) {
   t->lerp[precision](value, other, amount, count);

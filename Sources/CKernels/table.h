@@ -14,6 +14,8 @@ struct ck_table {
   void (*sum_product[2])(const struct ck_product *product);
   /// value += scale · other, two roundings.
   void (*add_scaled[2])(void *value, const void *other, double scale, size_t count);
+  /// value += scale · other, exactly, then rounded to odd; in double alone.
+  void (*add_sticky)(double *value, const double *other, double scale, size_t count);
   /// value += amount · (other − value), three roundings.
   void (*lerp[2])(void *value, const void *other, double amount, size_t count);
   /// to = factor · from.

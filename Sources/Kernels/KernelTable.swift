@@ -60,6 +60,17 @@ import CKernels
     unsafe ck_add_scaled(table, precision.rawValue, value, other, scale, count)
   }
 
+  /// value ← value + scale · other in double, exactly, then rounded to odd: what is lost shows in
+  /// the last bit, so that narrowing to a shorter type gives the exact sum rounded once. Exact as
+  /// long as a product that is not 0 is at least 2⁻⁹⁶⁹.
+  package func addSticky(
+    _ value: UnsafeMutableRawPointer, _ other: UnsafeRawPointer, scale: Double, count: Int
+  ) {
+    unsafe ck_add_sticky(
+      table, value.assumingMemoryBound(to: Double.self),
+      other.assumingMemoryBound(to: Double.self), scale, count)
+  }
+
   /// value ← value + amount · (other − value), rounded after each step.
   package func lerp(
     _ precision: Precision, _ value: UnsafeMutableRawPointer, _ other: UnsafeRawPointer,

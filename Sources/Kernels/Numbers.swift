@@ -25,7 +25,7 @@ package enum ElementType: Int32, Equatable, Sendable, CaseIterable {
   }
 }
 
-/// The type a tile is worked on in: single, and double where the base is F64.
+/// The type a tile is worked on in: single, or double.
 package enum Precision: Int32, Equatable, Sendable, CaseIterable {
   case single = 0
   case double

@@ -14,16 +14,18 @@ final class MergeContext {
   let budget: TileBudget
   let keepsNonFinite: Bool
   let keepsLostUpdates: Bool
+  let accumulation: MergeOptions.Accumulation
 
   init(
     inputs: InputFiles, kernels: KernelTable, budget: TileBudget, keepsNonFinite: Bool,
-    keepsLostUpdates: Bool = false
+    keepsLostUpdates: Bool = false, accumulation: MergeOptions.Accumulation = .f32
   ) {
     self.inputs = inputs
     self.kernels = kernels
     self.budget = budget
     self.keepsNonFinite = keepsNonFinite
     self.keepsLostUpdates = keepsLostUpdates
+    self.accumulation = accumulation
   }
 }
 

@@ -34,6 +34,7 @@ extension KnownAnswers {
     (.addProduct, .double, "995c30ac4b48b197e79240fa6b345acc"),
     (.sumProduct, .double, "ceb6d95e603a895bea3e93dac2cd9cef"),
     (.addScaled, .double, "d7b6643d723d5d8129d68cc6febf40e5"),
+    (.addSticky, .double, "f801de1059a6506c8481e2a0a92f5304"),
     (.lerp, .double, "84cff83bd283e598ab17e7c6188d9167"),
     (.scale, .double, "45bda1c6cf3f707fff347ed65566230f"),
     (.scaleEach, .double, "1654ee2b0f6596363fc18295165e9d8f"),

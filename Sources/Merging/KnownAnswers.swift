@@ -21,8 +21,11 @@ package enum KnownAnswers {
 
   /// A loop of a kernel table, by its name there.
   package enum Loop: String, Sendable, CaseIterable {
-    case widen, narrow, addProduct, sumProduct, addScaled, lerp, scale, scaleEach
+    case widen, narrow, addProduct, sumProduct, addScaled, addSticky, lerp, scale, scaleEach
     case addRowSquares, addColumnSquares, nonFiniteCount, measure
+
+    /// Those it is there for.
+    package var precisions: [Precision] { self == .addSticky ? [.double] : Precision.allCases }
   }
 
   /// A question and the digest that answers it.

@@ -26,7 +26,7 @@ struct LoopTrial: ~Copyable {
     case .narrow: narrow()
     case .addProduct: multiply(isSum: false)
     case .sumProduct: multiply(isSum: true)
-    case .addScaled, .lerp, .scale, .scaleEach: combine(loop)
+    case .addScaled, .addSticky, .lerp, .scale, .scaleEach: combine(loop)
     case .addRowSquares: addRowSquares()
     case .addColumnSquares: addColumnSquares()
     case .nonFiniteCount: countNonFinite()
@@ -104,6 +104,7 @@ struct LoopTrial: ~Copyable {
       let (to, from) = unsafe (value.bytes.baseAddress!, other.bytes.baseAddress!)
       switch loop {
       case .addScaled: unsafe kernels.addScaled(precision, to, from, scale: 0.7, count: count)
+      case .addSticky: unsafe kernels.addSticky(to, from, scale: 0.7, count: count)
       case .lerp: unsafe kernels.lerp(precision, to, from, amount: 0.7, count: count)
       case .scale:
         unsafe kernels.scale(precision, from, to: to, factor: -1.3, count: count)

@@ -117,7 +117,8 @@ package struct ShardMerge {
     return MergeContext(
       inputs: inputs, kernels: KernelTable(set), budget: budget,
       keepsNonFinite: slice.options.nonFinite == .keep,
-      keepsLostUpdates: slice.options.lostUpdates == .keep)
+      keepsLostUpdates: slice.options.lostUpdates == .keep,
+      accumulation: slice.options.accumulation)
   }
 
   /// The shard's header, nil where a prelude stands there; refuses a job whose sizes or offsets are

@@ -77,8 +77,14 @@ extension TensorMerge {
       start: UnsafeRawPointer(all.baseAddress!), stride: width)
   }
 
-  /// Widens a block's base bytes.
+  /// Widens a block's base bytes to working numbers.
   func fill(_ target: Buffer, _ block: Window, from source: BlockSource) {
+    unsafe fill(target, precision, block, from: source)
+  }
+
+  func fill(
+    _ target: Buffer, _ precision: Precision, _ block: Window, from source: BlockSource
+  ) {
     let isOneRun = unsafe source.stride == block.columns.count
     let runs = isOneRun ? 1 : block.rows.count
     let count = block.elementCount / runs

@@ -2,7 +2,7 @@
 //
 // Order of operations: squares of V are exact in Float64 and summed there, rows in sixteen lanes by
 // column number, columns in row order; the root is taken in Float64 and rounded to Float32; m is
-// divided by it in Float32, f · V is rounded to Float32 (all in Float64 where the base is F64).
+// divided by it in Float32, f · V is rounded to Float32 (all in Float64 where that is worked in).
 // This is PEFT's order (`tuners/lora/dora.py`) with a more exact norm.
 import Kernels
 import Planning
@@ -74,7 +74,7 @@ extension TensorMerge {
         byteCount: part.columns.count * precision.byteCount)
     }
     let product = product(of: update)!
-    try unsafe add(product, of: update, part, to: variant, scale: product.scale, bench)
+    try unsafe add(product, of: update, part, to: variant, isSticky: false, bench)
     return unsafe variant
   }
 

@@ -24,9 +24,8 @@ extension TensorMerge {
     to target: UnsafeMutableRawBufferPointer, _ bench: Workbench
   ) throws(MergingError) {
     let count = block.elementCount
-    let merged = numbers(bench.value, count)
     unsafe context.kernels.narrow(
-      .single, bench.value.bytes.baseAddress!, to: bench.sums.bytes.baseAddress!,
+      precision, bench.value.bytes.baseAddress!, to: bench.sums.bytes.baseAddress!,
       recipe.dtype.element, count: count)
     unsafe context.kernels.widen(
       recipe.dtype.element, bench.sums.bytes.baseAddress!, to: bench.variant.bytes.baseAddress!,
@@ -43,8 +42,9 @@ extension TensorMerge {
     unsafe UnsafeMutableRawBufferPointer(rebasing: target[start..<start + encoded.bytes.count])
       .copyBytes(from: encoded.bytes)
     guard isMeasured else { return }
-    unsafe fill(bench.sums, block, from: source)
-    measure(block, of: tile, base: numbers(bench.sums, count), merged, encoded, bench)
+    unsafe fill(bench.sums, .single, block, from: source)
+    measure(
+      block, of: tile, base: numbers(bench.sums, count), merged(count, bench), encoded, bench)
   }
 
   /// The place of the first value of a block that is not finite.
@@ -54,6 +54,14 @@ extension TensorMerge {
         .single, values, in: .f32, count: values.count) == 0
     guard !isFinite, let place = values.firstIndex(where: { !$0.isFinite }) else { return nil }
     return (block.rows.lowerBound + place / block.columns.count, place % block.columns.count)
+  }
+
+  /// The workbench's value, of Float64 the nearest of Float32.
+  private func merged(_ count: Int, _ bench: Workbench) -> [Float] {
+    if precision == .single { return numbers(bench.value, count) }
+    let (value, short) = unsafe (bench.value.bytes.baseAddress!, bench.variant.bytes.baseAddress!)
+    unsafe context.kernels.narrow(precision, value, to: short, .f32, count: count)
+    return numbers(bench.variant, count)
   }
 
   private func numbers(_ buffer: Buffer, _ count: Int) -> [Float] {

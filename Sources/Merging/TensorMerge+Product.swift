@@ -6,16 +6,38 @@ import Planning
 import Storage
 
 extension TensorMerge {
-  /// value ← value + scale · (left · right) for a part of a block.
+  /// value ← value + scale · (left · right) for a part of a block, in one go where the sum need not
+  /// be seen before it is scaled; else the sums of the whole part come to lie in the workbench.
   func add(
-    _ product: LowRank, of update: Int, _ part: Window, to value: BlockNumbers, scale: Double,
+    _ product: LowRank, of update: Int, _ part: Window, to value: BlockNumbers, isSticky: Bool,
+    _ bench: Workbench
+  ) throws(MergingError) {
+    if product.rank <= longestRank, !isSticky {
+      return try unsafe multiply(product, of: update, part, to: value, addsScaled: true, bench)
+    }
+    let sums = unsafe numbers(part, in: bench.sums)
+    let byteCount = part.elementCount * precision.byteCount
+    unsafe sums.start.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    if product.rank <= longestRank {
+      unsafe try multiply(product, of: update, part, to: sums, addsScaled: false, bench)
+    } else {
+      unsafe try sumLong(product, of: update, part, to: sums, bench)
+    }
+    let first = part.columns.lowerBound
+    for row in part.rows {
+      unsafe addScaled(
+        value.at(row, first), sums.at(row, first), scale: product.scale,
+        count: part.columns.count, isSticky: isSticky)
+    }
+  }
+
+  /// value ← value + scale · (left · right), or without the scale as one long sum.
+  private func multiply(
+    _ product: LowRank, of update: Int, _ part: Window, to value: BlockNumbers, addsScaled: Bool,
     _ bench: Workbench
   ) throws(MergingError) {
     let rank = product.rank
     let width = precision.panelWidth
-    guard rank <= longestRank else {
-      return try unsafe addLong(product, of: update, part, to: value, scale: scale, bench)
-    }
     let rowsAtOnce =
       bench.budget.leftByteCount / precision.byteCount / rank / Packing.leftRows * Packing.leftRows
     let first = part.columns.lowerBound
@@ -31,14 +53,17 @@ extension TensorMerge {
       for row in stride(from: part.rows.lowerBound, to: part.rows.upperBound, by: rowsAtOnce) {
         let rows = row..<min(part.rows.upperBound, row + rowsAtOnce)
         let left = unsafe try left(update, rows: rows, rank: rank, bench)
-        unsafe context.kernels.addProduct(
-          PackedProduct(
-            precision, value: value.at(row, columns.lowerBound),
-            stride: value.block.columns.count, base: base(of: value, row, columns.lowerBound),
-            rows: rows.count, columns: columns.count, skip: columns.lowerBound - panel,
-            rank: rank, left: left,
-            leftGroup: Packing.leftRows * rank, right: right, rightPanel: width * rank),
-          scale: scale)
+        let packed = unsafe PackedProduct(
+          precision, value: value.at(row, columns.lowerBound),
+          stride: value.block.columns.count, base: base(of: value, row, columns.lowerBound),
+          rows: rows.count, columns: columns.count, skip: columns.lowerBound - panel, rank: rank,
+          left: left,
+          leftGroup: Packing.leftRows * rank, right: right, rightPanel: width * rank)
+        if addsScaled {
+          unsafe context.kernels.addProduct(packed, scale: product.scale)
+        } else {
+          unsafe context.kernels.sumProduct(packed)
+        }
       }
     }
   }
@@ -53,17 +78,13 @@ extension TensorMerge {
       base.start + place * sourceByteCount, stride: base.stride, recipe.sourceDType.element)
   }
 
-  /// The same for a rank taken in pieces: the sums of the whole part stay in the workbench from one
-  /// piece to the next, then they are scaled and added.
-  private func addLong(
-    _ product: LowRank, of update: Int, _ part: Window, to value: BlockNumbers, scale: Double,
-    _ bench: Workbench
+  /// sums ← sums + left · right for a rank taken in pieces; the sums of the whole part stay from
+  /// one piece to the next.
+  private func sumLong(
+    _ product: LowRank, of update: Int, _ part: Window, to sums: BlockNumbers, _ bench: Workbench
   ) throws(MergingError) {
     let size = precision.byteCount
     let width = precision.panelWidth
-    let across = part.columns.count
-    let sums = unsafe bench.sums.bytes.baseAddress!
-    unsafe sums.initializeMemory(as: UInt8.self, repeating: 0, count: part.elementCount * size)
     // An eighth of the longest, so that several panels and groups of rows share each load.
     let piece = max(1, longestRank / 8)
     let rowsAtOnce = bench.budget.leftByteCount / size / piece / Packing.leftRows * Packing.leftRows
@@ -80,20 +101,15 @@ extension TensorMerge {
         for row in stride(from: part.rows.lowerBound, to: part.rows.upperBound, by: rowsAtOnce) {
           let rows = row..<min(part.rows.upperBound, row + rowsAtOnce)
           unsafe try loadLeft(update, rows: rows, ranks: ranks, to: left, bench)
-          let place = (row - part.rows.lowerBound) * across + columns.lowerBound - first
           unsafe context.kernels.sumProduct(
             PackedProduct(
-              precision, value: sums + place * size, stride: across, rows: rows.count,
-              columns: columns.count, skip: columns.lowerBound - panel, rank: ranks.count,
+              precision, value: sums.at(row, columns.lowerBound), stride: part.columns.count,
+              rows: rows.count, columns: columns.count, skip: columns.lowerBound - panel,
+              rank: ranks.count,
               left: left, leftGroup: Packing.leftRows * ranks.count, right: segment,
               rightPanel: width * ranks.count))
         }
       }
-    }
-    for row in part.rows {
-      unsafe context.kernels.addScaled(
-        precision, value.at(row, first), sums + (row - part.rows.lowerBound) * across * size,
-        scale: scale, count: across)
     }
   }
 

@@ -28,7 +28,8 @@ extension TensorMerge {
   /// True where the first update is a product over a whole block, which then makes the block's
   /// numbers out of its base by itself.
   func isProductOfBase(_ block: Window) -> Bool {
-    guard let first = recipe.updates.first, case .lowRank(let product) = first.rule else {
+    guard !isSticky, let first = recipe.updates.first, case .lowRank(let product) = first.rule
+    else {
       return false
     }
     return product.rank <= longestRank && first.window.shared(with: block) == block
@@ -46,15 +47,13 @@ extension TensorMerge {
       guard let part = update.window.shared(with: block) else { continue }
       switch update.rule {
       case .lowRank(let product):
-        try unsafe add(product, of: index, part, to: value, scale: product.scale, bench)
+        try unsafe add(product, of: index, part, to: value, isSticky: isSticky, bench)
       case .weight(let rule): unsafe applyWeight(index, rule, to: value)
       case .dora:
         try unsafe applyDora(index, part, to: value, bench)
       case .add(let tensor, let scale):
-        let kernels = context.kernels
-        let precision = precision
         try unsafe eachRun(of: tensor, update.window, part, value, bench) { numbers, at, count in
-          unsafe kernels.addScaled(precision, at, numbers, scale: scale, count: count)
+          unsafe addScaled(at, numbers, scale: scale, count: count, isSticky: isSticky)
         }
       case .replace(let tensor, let strength):
         try unsafe eachRun(of: tensor, update.window, part, value, bench) { numbers, at, count in
@@ -75,6 +74,18 @@ extension TensorMerge {
           }
         }
       }
+    }
+  }
+
+  /// w ← w + scale · v.
+  func addScaled(
+    _ value: UnsafeMutableRawPointer, _ other: UnsafeRawPointer, scale: Double, count: Int,
+    isSticky: Bool
+  ) {
+    if isSticky {
+      unsafe context.kernels.addSticky(value, other, scale: scale, count: count)
+    } else {
+      unsafe context.kernels.addScaled(precision, value, other, scale: scale, count: count)
     }
   }
 

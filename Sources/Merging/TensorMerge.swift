@@ -2,6 +2,15 @@
 // the base is F64): widen exactly, apply the updates in order to a value kept in Float32, round
 // once.
 //
+// Contract `f64-once` keeps the value in Float64, sums along the rank there, and takes w + s · sum
+// (or w + s · v) in one step that is rounded to odd (`CKernels/sticky.h`), so that the output is
+// that step's exact result rounded once. With one update it is the true W0 + s · Σ b·a rounded once
+// wherever the sum along the rank is exact, as it mostly is for factors of BF16; elsewhere, unless
+// the true number lies closer to a middle between two outputs than the sum's own error, at most
+// rank · 2⁻⁵³ · s · Σ |b·a|. Here s is the Float64 nearest to alpha / r · strength. Each further
+// update adds an error of 2⁻⁵² of the value; other rules round to Float64 after each of their
+// steps. An output of F64 is as under `f32-once`.
+//
 // Blocks are worked on whole: source → value, updates in order, value → output. A block's value has
 // no gaps between its rows. All threads share this object and change nothing of it while tiles run.
 import Kernels
@@ -14,6 +23,8 @@ final class TensorMerge {
   let context: MergeContext
   let recipe: TensorRecipe
   let precision: Precision
+  /// Additions are rounded to odd, for a last rounding to a shorter type.
+  let isSticky: Bool
   let panels: PanelStore
   /// The context's, with more room where a rule must see more of the tensor at once.
   let budget: TileBudget
@@ -38,8 +49,10 @@ final class TensorMerge {
     self.recipe = recipe
     self.panels = panels
     decoded = recipe.decoding.flatMap { DecodedSource(recipe, $0) }
-    let precision: Precision = recipe.sourceDType == .f64 ? .double : .single
+    let isLong = context.accumulation == .f64 && !recipe.updates.isEmpty
+    let precision: Precision = isLong || recipe.sourceDType == .f64 ? .double : .single
     self.precision = precision
+    isSticky = isLong && recipe.dtype != .f64
     let together = recipe.elementsTogether
     budget =
       together == 0
@@ -196,7 +209,8 @@ final class TensorMerge {
     } else {
       // With held factors a block of a quarter of a megabyte keeps to the second cache; else as
       // many rows as there are share each packing of a factor.
-      let capacity = holdsAll ? min(blockCapacity, 1 << 16) : blockCapacity
+      let capacity =
+        holdsAll ? min(blockCapacity, (256 << 10) / precision.byteCount) : blockCapacity
       let most = holdsAll ? 8 * Packing.leftRows : max(1, capacity / width)
       let rows = max(1, min(grid.rowsAtOnce, most, capacity / width))
       blockColumns = min(columns, max(width, capacity / rows / width * width))

@@ -78,6 +78,14 @@ package struct MergeOptions: Equatable, Sendable {
       }
     }
   }
+  /// What adapted weights are worked on in, whatever their own type. Weights of F64 always are in
+  /// Float64.
+  package enum Accumulation: String, Sendable, CaseIterable {
+    case f32, f64
+
+    /// The name of the order of operations, which an output's manifest holds.
+    package var contract: String { self == .f32 ? "f32-once" : "f64-once" }
+  }
   package enum NonFinite: String, Sendable, CaseIterable { case refuse, keep }
   package enum Dequantize: String, Sendable, CaseIterable { case auto, all, touched }
   package enum Requantize: String, Sendable, CaseIterable {
@@ -99,6 +107,7 @@ package struct MergeOptions: Equatable, Sendable {
   package var dtype: OutputDType = .keep
   /// `xxh3` or `sha256`: the digest of whole shards in the manifest.
   package var digest: String = "xxh3"
+  package var accumulation: Accumulation = .f32
   package var nonFinite: NonFinite = .refuse
   /// Which quantised weights of the base become plain. `auto` is all where an update touches one,
   /// none otherwise; a plan holds what came of it.

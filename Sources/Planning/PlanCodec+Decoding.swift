@@ -18,6 +18,7 @@ extension PlanCodec {
     var plan = MergePlan(
       basePath: "", options: MergeOptions(), inputs: [], adapters: [], jobs: [], hasIndex: false,
       configChanges: [], setAside: [], warnings: [])
+    var contract = ""
     var missing = RequiredMembers([
       "plan", "contract", "base", "options", "adapters", "inputs", "hasIndex", "configChanges",
       "setAside", "warnings", "jobs",
@@ -26,9 +27,7 @@ extension PlanCodec {
       missing.saw(key)
       switch key {
       case "plan": try readFormat(&reader)
-      case "contract":
-        let contract = try reader.text()
-        guard contract == "f32-once" else { throw .invalid(member: key, found: contract) }
+      case "contract": contract = try reader.text()
       case "base": plan.basePath = try reader.text()
       case "options": plan.options = try readOptions(&reader)
       case "adapters":
@@ -46,6 +45,9 @@ extension PlanCodec {
     }
     try missing.check()
     try reader.end()
+    guard contract == plan.options.accumulation.contract else {
+      throw .invalid(member: "contract", found: contract)
+    }
     try check(plan)
     return plan
   }
@@ -146,6 +148,7 @@ extension PlanCodec {
       case "digest":
         let algorithm: DigestAlgorithm = try reader.choice(key)
         options.digest = algorithm.rawValue
+      case "accumulate": options.accumulation = try reader.choice(key)
       case "nonFinite": options.nonFinite = try reader.choice(key)
       case "dequantize": options.dequantize = try reader.choice(key)
       case "requantize": options.requantize = try reader.choice(key)

@@ -24,6 +24,7 @@ extension PlanCodec {
       ("--max-shard-size", size(old.maxShardByteCount), size(new.maxShardByteCount)),
       ("--dtype", old.dtype.rawValue, new.dtype.rawValue),
       ("--digest", old.digest, new.digest),
+      ("--accumulate", old.accumulation.rawValue, new.accumulation.rawValue),
       ("--nonfinite", old.nonFinite.rawValue, new.nonFinite.rawValue),
       ("--dequantize", old.dequantize.rawValue, new.dequantize.rawValue),
       ("--requantize", old.requantize.rawValue, new.requantize.rawValue),

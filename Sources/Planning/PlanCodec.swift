@@ -18,7 +18,8 @@
 //   …
 //   ]}
 //
-// The options end in `scale`, `only` and `except`, lists of texts, where such rules are given.
+// The options hold `"accumulate":"f64"` where that is asked for, and the contract is then f64-once.
+// They end in `scale`, `only` and `except`, lists of texts, where such rules are given.
 // An input ends in `views` where tensors have no run of bytes in it: [offset of the run behind the
 // file, start in the file, bytes of an element, extent, stride, extent, stride, …].
 // A quantised weight's recipe has `"decoding":{"form":"nibbles","title":…,"dtype":"BF16",
@@ -64,7 +65,8 @@ package enum PlanCodec {
 
   /// The plan's text. The same plan gives the same bytes.
   package static func encode(_ plan: MergePlan) -> EncodedPlan {
-    var bytes = Array("{\"plan\":\(format),\"contract\":\"f32-once\"".utf8)
+    let contract = plan.options.accumulation.contract
+    var bytes = Array("{\"plan\":\(format),\"contract\":\"\(contract)\"".utf8)
     func member(_ key: String, _ value: (inout JSONWriter) -> Void) {
       bytes.append(contentsOf: ",\n\"\(key)\":".utf8)
       var writer = JSONWriter(indent: nil)
@@ -153,6 +155,9 @@ package enum PlanCodec {
       writer.member("maxShardByteCount", options.maxShardByteCount.map(JSON.integer) ?? .null)
       writer.member("dtype", options.dtype.rawValue)
       writer.member("digest", options.digest)
+      if options.accumulation != .f32 {
+        writer.member("accumulate", options.accumulation.rawValue)
+      }
       writer.member("nonFinite", options.nonFinite.rawValue)
       if options.dequantize != .auto {
         writer.member("dequantize", options.dequantize.rawValue)

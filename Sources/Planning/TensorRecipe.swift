@@ -24,13 +24,14 @@ package struct TensorBytes: Equatable, Sendable {
 /// scale × (left · right): left is the window's rows × rank, right is rank × the window's columns.
 ///
 /// Summed along the rank in order with fused multiply-adds from 0, then multiplied by the scale and
-/// rounded, then added and rounded: contract `f32-once`.
+/// rounded, then added and rounded: contract `f32-once`. Under `f64-once` scaling and adding are
+/// one step, rounded to odd.
 package struct LowRank: Equatable, Sendable {
   package var left: Factor
   package var right: Factor
   package var rank: Int
   /// alpha/r (or alpha/√r) × the strength given on the command line; rounded to Float32 at use
-  /// (kept whole where the base is F64).
+  /// (kept whole in Float64).
   package var scale: Double
 
   package init(left: Factor, right: Factor, rank: Int, scale: Double) {
@@ -52,7 +53,8 @@ package struct Window: Equatable, Sendable {
   }
 }
 
-/// What is done to a window. w is the value so far in Float32 (Float64 where the base is F64).
+/// What is done to a window. w is the value so far in Float32, or in Float64 where the base is F64
+/// or the options ask for it.
 package enum Rule: Equatable, Sendable {
   /// w ← w + scale·(left·right).
   case lowRank(LowRank)

@@ -11,7 +11,7 @@ extension Manifest {
     var manifest = Manifest(
       tool: "", options: MergeOptions(), base: [], adapters: [], earlierAdapters: [], files: [],
       shards: [])
-    var (output, own) = ("", "")
+    var (contract, output, own) = ("", "", "")
     var missing = RequiredMembers([
       "manifest", "tool", "contract", "output", "options", "base", "adapters",
       "earlierAdapters", "files", "shards", "digest",
@@ -24,9 +24,7 @@ extension Manifest {
         let found = try reader.count(key)
         guard found == format else { throw .version(found: found, expected: format) }
       case "tool": manifest.tool = try reader.text()
-      case "contract":
-        let found = try reader.text()
-        guard found == contract else { throw .invalid(member: key, found: found) }
+      case "contract": contract = try reader.text()
       case "output": output = try reader.digest(key)
       case "options": manifest.options = try PlanCodec.readOptions(&reader)
       case "base":
@@ -47,6 +45,9 @@ extension Manifest {
     }
     try missing.check()
     try reader.end()
+    guard contract == manifest.options.accumulation.contract else {
+      throw .invalid(member: "contract", found: contract)
+    }
     guard output == manifest.outputDigest else {
       throw .invalid(member: "output", found: "\(output), its files give \(manifest.outputDigest)")
     }

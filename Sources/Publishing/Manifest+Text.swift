@@ -24,14 +24,13 @@ import Storage
 
 extension Manifest {
   static let format = 1
-  /// How the numbers were made; another order of operations would have another name.
-  static let contract = "f32-once"
-
   /// The manifest's bytes; the same for the same manifest.
   package func encode() -> [UInt8] {
     var text = Lines()
     text.add("{\"manifest\":\(Self.format),\"tool\":") { $0.string(tool) }
-    text.add(",\"contract\":\"\(Self.contract)\",\"output\":") { $0.string(outputDigest) }
+    text.add(",\"contract\":\"\(options.accumulation.contract)\",\"output\":") {
+      $0.string(outputDigest)
+    }
     text.add(",\n\"options\":") { PlanCodec.write(options, to: &$0) }
     text.list(",\n\"base\":", base) { shard, writer in
       writer.object { writer in

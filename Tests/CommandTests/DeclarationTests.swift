@@ -40,10 +40,9 @@ struct DeclarationTests {
   @Test func `every flag of merge reaches its place`() throws {
     let words = [
       "--layout", "source", "--max-shard-size", "5GB", "--dtype", "bf16", "--digest", "sha256",
-      "--nonfinite", "keep", "--workers", "3", "--threads", "2", "--memory-limit", "1GiB",
-      "--io-limit", "500MB/s", "--verify", "none", "--overwrite", "--restart", "--keep-job",
-      "--again", "--json",
-      "--progress", "plain", "--log-level", "debug",
+      "--accumulate", "f64", "--nonfinite", "keep", "--workers", "3", "--threads", "2",
+      "--memory-limit", "1GiB", "--io-limit", "500MB/s", "--verify", "none", "--overwrite",
+      "--restart", "--keep-job", "--again", "--json", "--progress", "plain", "--log-level", "debug",
     ]
     let flags = try merge(needed + words)
     var expected = MergeFlags()
@@ -54,6 +53,7 @@ struct DeclarationTests {
     expected.maxShardSize = 5_000_000_000
     expected.dtype = .bf16
     expected.digest = .sha256
+    expected.accumulation = .f64
     expected.nonFinite = .keep
     expected.workers = 3
     expected.threads = 2
@@ -73,6 +73,7 @@ struct DeclarationTests {
     options.maxShardByteCount = 5_000_000_000
     options.dtype = .bf16
     options.digest = "sha256"
+    options.accumulation = .f64
     options.nonFinite = .keep
     #expect(flags.options == options)
   }

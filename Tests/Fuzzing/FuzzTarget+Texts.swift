@@ -82,7 +82,8 @@ extension FuzzTarget {
   static var commandLine: FuzzTarget {
     let seeds = [
       "merge --base B --adapter A=0.5 --adapter=C --output O --workers auto --threads 2 --layout "
-        + "source --max-shard-size 5GB --dtype bf16 --digest sha256 --nonfinite keep --json "
+        + "source --max-shard-size 5GB --dtype bf16 --digest sha256 --accumulate f64 "
+        + "--nonfinite keep --json "
         + "--memory-limit 1.5GiB --verify none --overwrite --restart --keep-job --again "
         + "--progress plain --log-level debug",
       "merge --base B --adapter A --output O --dry-run --max-shard-size auto",

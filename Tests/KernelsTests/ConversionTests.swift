@@ -64,6 +64,39 @@ import Testing
         == doubles.map { $0.isNaN ? 0x7FF8_0000_0000_0000 : $0.bitPattern })
   }
 
+  @Test(arguments: InstructionSet.supported)
+  func `doubles at and beside every number and every middle of 16 bits are nearest even`(
+    _ set: InstructionSet
+  ) {
+    let kernels = KernelTable(set)
+    for element in [ElementType.bf16, .f16] {
+      let infinity: UInt16 = element == .bf16 ? 0x7F80 : 0x7C00
+      var doubles: [Double] = []
+      var expected: [UInt16] = []
+      for pattern in 0..<infinity {
+        let low = SmallFloat.of(element).value(pattern)
+        // Above the largest number goes on what would be the next step.
+        let high =
+          pattern + 1 == infinity
+          ? 2 * element.overflow - low : SmallFloat.of(element).value(pattern + 1)
+        let middle = (low + high) / 2
+        doubles += [low, low.nextUp, middle.nextDown, middle, middle.nextUp, high.nextDown]
+        let even = pattern + pattern % 2
+        expected += [pattern, pattern, pattern, even, pattern + 1, pattern + 1]
+      }
+      for sign in [FloatingPointSign.plus, .minus] {
+        let signed = doubles.map { Double(sign: sign, exponent: 0, significand: $0) }
+        let found = Samples.values(
+          kernels.narrow(.double, Samples.bytes(signed), element), as: UInt16.self)
+        let bit: UInt16 = sign == .minus ? 0x8000 : 0
+        #expect(found.count == expected.count && expected.count == 6 * Int(infinity))
+        for (i, pattern) in expected.enumerated() where found[i] != pattern | bit {
+          Issue.record("\(element) \(signed[i]): \(found[i]), not \(pattern | bit)")
+        }
+      }
+    }
+  }
+
   /// Numbers at and beside the middle between two neighbours of both small types.
   static var nearHalves: [Float] {
     var random = SeededGenerator(seed: 3)

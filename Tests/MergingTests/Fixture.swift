@@ -122,7 +122,7 @@ final class Fixture {
   /// reference.
   func expectReference(_ note: String = "", budgets: [TileBudget] = Budgets.all) throws {
     let slice = try slice()
-    let tensors = recipes.map { Reference.bytes($0, files) }
+    let tensors = recipes.map { Reference.bytes($0, files, options.accumulation) }
     let expected = expectedHeader + tensors.flatMap { $0 }
     for budget in budgets {
       let merged = try ShardMerge(slice: slice, budget: budget).run(to: output) { _ in true }

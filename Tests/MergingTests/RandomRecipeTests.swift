@@ -11,6 +11,14 @@ import Testing
     try fixture.expectReference("seed \(seed)", budgets: Budgets.few)
   }
 
+  @Test(arguments: 100..<120)
+  func `a random recipe in Float64 gives the reference's bytes`(_ seed: UInt64) throws {
+    let fixture = try Fixture(seed: seed)
+    fixture.options.accumulation = .f64
+    for _ in 0..<3 { add(to: fixture) }
+    try fixture.expectReference("seed \(seed)", budgets: Budgets.few)
+  }
+
   private func add(to fixture: Fixture) {
     let rows = Int.random(in: 1...60, using: &fixture.random)
     let columns = Int.random(in: 1...150, using: &fixture.random)

@@ -13,32 +13,38 @@ extension Double: WorkingNumber { var double: Double { self } }
 
 enum Reference {
   /// The bytes a recipe gives; `files` are its inputs.
-  static func bytes(_ recipe: TensorRecipe, _ files: [[UInt8]]) -> [UInt8] {
+  static func bytes(
+    _ recipe: TensorRecipe, _ files: [[UInt8]], _ accumulation: MergeOptions.Accumulation = .f32
+  ) -> [UInt8] {
     if recipe.isCopy {
       let start = Int(recipe.source.offset)
       return Array(files[recipe.source.file][start..<(start + Int(recipe.source.byteCount))])
     }
-    return recipe.source.dtype == .f64
-      ? bytes(recipe, files, Double.self) : bytes(recipe, files, Float.self)
+    let isSticky = accumulation == .f64 && recipe.dtype != .f64
+    return recipe.source.dtype == .f64 || accumulation == .f64
+      ? bytes(recipe, files, Double.self, isSticky) : bytes(recipe, files, Float.self, false)
   }
 
   private static func bytes<T: WorkingNumber>(
-    _ recipe: TensorRecipe, _ files: [[UInt8]], _: T.Type
+    _ recipe: TensorRecipe, _ files: [[UInt8]], _: T.Type, _ isSticky: Bool
   ) -> [UInt8] {
+    func add(_ scale: Double, _ v: T, to w: inout T) {
+      w = isSticky ? T(odd(w.double, scale, v.double)) : w + stored(T(scale) * v)
+    }
     var w: [T] = numbers(recipe.source, files)
     for update in recipe.updates {
       switch update.rule {
       case .weight: fatalError("rules of other families are compared with their own libraries")
       case .lowRank(let product):
         eachElement(update.window, recipe.columns) { i, j, n in
-          w[n] = w[n] + stored(T(product.scale) * sum(product, i, j, files))
+          add(product.scale, sum(product, i, j, files), to: &w[n])
         }
       case .dora(let product, let magnitude, let axis, let strength):
         dora(&w, recipe, update.window, product, numbers(magnitude, files), axis, strength, files)
       case .add(let tensor, let scale):
         let v: [T] = numbers(tensor, files)
         eachElement(update.window, recipe.columns) { i, j, n in
-          w[n] = w[n] + stored(T(scale) * v[i * update.window.columns.count + j])
+          add(scale, v[i * update.window.columns.count + j], to: &w[n])
         }
       case .replace(let tensor, let strength):
         let v: [T] = numbers(tensor, files)
@@ -142,6 +148,24 @@ enum Reference {
         body(i, j, (i + window.rows.lowerBound) * columns + j + window.columns.lowerBound)
       }
     }
+  }
+
+  /// w + scale · v, or the one of its two neighbours that ends in 1.
+  private static func odd(_ w: Double, _ scale: Double, _ v: Double) -> Double {
+    let product = scale * v
+    var parts = [w, product, (-product).addingProduct(scale, v)]
+    // Twice is enough for three parts not to overlap; the last one is then the largest.
+    for _ in 0..<2 {
+      for (low, high) in [(2, 1), (1, 0)] {
+        let sum = parts[high] + parts[low]
+        let part = sum - parts[high]
+        parts[low] = (parts[high] - (sum - part)) + (parts[low] - part)
+        parts[high] = sum
+      }
+    }
+    let rest = parts[1] != 0 ? parts[1] : parts[2]
+    if rest == 0 || parts[0].bitPattern & 1 == 1 { return parts[0] }
+    return rest > 0 ? parts[0].nextUp : parts[0].nextDown
   }
 
   /// Keeps a product from being fused into a following sum.

@@ -141,6 +141,23 @@ struct RequantizingTests {
     #expect(isChanged)
   }
 
+  /// Where no value lies close to a middle, the rounded values are the same, and so the codes.
+  @Test(arguments: names)
+  func `what is merged in Float64 goes back into the form too`(_ name: String) throws {
+    let short = try merge(try plan(name), Self.budgets[0])
+    let long = try plan(name) { $0.accumulation = .f64 }
+    for budget in Self.budgets {
+      let found = try merge(long, budget)
+      let isSame = found.tensors == short.tensors
+      #expect(isSame)
+      for (name, update) in short.updates {
+        let own = try #require(found.updates[name])
+        #expect(own.changed == update.changed && own.vanished <= own.moved, "\(name)")
+        #expect(abs(own.updateNorm / update.updateNorm - 1) < 1e-3, "\(name)")
+      }
+    }
+  }
+
   @Test func `an update below the step of the form is refused, or kept where that is asked for`()
     throws
   {

@@ -26,6 +26,20 @@ struct PlanCodecTests {
     #expect(PlanCodec.encode(TinyPlan.everyRule) == encoded)
   }
 
+  @Test func `a plan in Float64 has another contract, and its jobs know`() throws {
+    var plan = TinyPlan.everyRule
+    let short = PlanCodec.encode(plan)
+    #expect(!String(decoding: short.bytes, as: UTF8.self).contains("accumulate"))
+    plan.options.accumulation = .f64
+    let encoded = PlanCodec.encode(plan)
+    #expect(try PlanCodec.decode(encoded.bytes) == plan)
+    #expect(encoded.digest != short.digest)
+    #expect(try JSON(parsing: encoded.bytes)["contract"]?.text == "f64-once")
+    for job in plan.jobs {
+      #expect(try encoded.slice(job.id).options.accumulation == .f64)
+    }
+  }
+
   @Test func `views of an input read back, and take no room where there are none`() throws {
     var plan = TinyPlan.everyRule
     #expect(!String(decoding: PlanCodec.encode(plan).bytes, as: UTF8.self).contains("views"))
@@ -186,6 +200,14 @@ struct PlanCodecTests {
         + "everywhere"
     ),
     (#""contract":"f32-once""#, #""contract":"f64""#, #"member "contract" cannot be f64"#),
+    (
+      #""contract":"f32-once""#, #""contract":"f64-once""#,
+      #"member "contract" cannot be f64-once"#
+    ),
+    (
+      #""digest":"xxh3","#, #""digest":"xxh3","accumulate":"f16","#,
+      #"member "accumulate" cannot be "f16""#
+    ),
     (#""warnings":["#, #""warnings":"#, nil),
     (#""index":1"#, #""index":77"#, #"member "index" cannot be 77"#),
     (#""adapter":1,"#, #""adapter":7,"#, #"member "adapter" cannot be 7"#),
@@ -227,6 +249,7 @@ struct PlanCodecTests {
       sentence { $0.options.maxShardByteCount = 99 } == "--max-shard-size was auto, is now 99")
     #expect(sentence { $0.options.dtype = .f16 } == "--dtype was keep, is now f16")
     #expect(sentence { $0.options.digest = "sha256" } == "--digest was xxh3, is now sha256")
+    #expect(sentence { $0.options.accumulation = .f64 } == "--accumulate was f32, is now f64")
     #expect(sentence { $0.options.nonFinite = .keep } == "--nonfinite was refuse, is now keep")
     let (mlp, head) = (try ModuleScale("mlp=0.5"), try ModuleScale("2:lm_head=0"))
     #expect(

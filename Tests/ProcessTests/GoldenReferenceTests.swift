@@ -31,6 +31,21 @@ struct GoldenReferenceTests {
     }
   }
 
+  @Test func `in Float64 every element in 16 bits is that of Float64, rounded once`() throws {
+    for name in Self.halves {
+      let golden = GoldenCase(name)
+      try golden.merge(to: scratch(name), "--accumulate", "f64")
+      let found = try GoldenCheckpoint(scratch(name))
+      let base = try GoldenCheckpoint(golden.base)
+      let adapters = try golden.adapters.map { try ReferenceAdapter($0) }
+      for weight in Set(adapters.flatMap(\.pairs.keys)) {
+        let expected = GoldenReference.float64(
+          try #require(base.tensors[weight]), adapters.compactMap { $0.pairs[weight] })
+        #expect(found.tensors[weight]?.bytes == expected, "\(name) \(weight)")
+      }
+    }
+  }
+
   @Test func `9999 of 10000 elements in 16 bits are those of Float64, rounded once`() throws {
     var (elementCount, equalCount) = (0, 0)
     for name in Self.halves {

@@ -195,6 +195,17 @@ struct GoldenVerifyTests {
     #expect(json?["inputsChecked"] as? Bool == true)
   }
 
+  @Test func `what was merged in Float64 is merged again in Float64`() throws {
+    let words = ["--layout", "source", "--workers", "1", "--overwrite", "--accumulate", "f64"]
+    let run = try Command.run(bench.words(words))
+    try #require(run.exitCode == 0, "\(run)")
+    let manifest = try String(contentsOfFile: output + "/shardweld.json", encoding: .utf8)
+    #expect(manifest.contains(#""contract":"f64-once""#))
+    let again = try verify(inputs() + ["--recompute", "100"])
+    #expect(again.exitCode == 0, "\(again)")
+    #expect(again.output.contains("2 tensors again, bit for bit the same"), "\(again)")
+  }
+
   @Test func `a base whose weights changed is found and the tensor named`() throws {
     let shard = RefusalBench.shards[1]
     var bytes = try scratch.read("base/" + shard)

@@ -60,6 +60,7 @@ struct RefusalResumeTests {
     ([], "--layout was source, is now layers"),
     (["--layout", "source", "--dtype", "f32"], "--dtype was keep, is now f32"),
     (["--layout", "source", "--digest", "sha256"], "--digest was xxh3, is now sha256"),
+    (["--layout", "source", "--accumulate", "f64"], "--accumulate was f32, is now f64"),
     (["--layout", "source", "--nonfinite", "keep"], "--nonfinite was refuse, is now keep"),
     (["--layout", "source", "--max-shard-size", "1GB"], "--max-shard-size was auto"),
     (

@@ -23,6 +23,19 @@ struct ManifestTests {
     #expect(tree["tool"]?.text == "shardweld 0")
   }
 
+  @Test func `a manifest names the contract of its numbers and no other`() throws {
+    var manifest = try manifest(try TinyOutput())
+    manifest.options.accumulation = .f64
+    let bytes = manifest.encode()
+    #expect(try JSON(parsing: bytes)["contract"]?.text == "f64-once")
+    #expect(try Manifest.decode(bytes) == manifest)
+    let text = String(decoding: bytes, as: UTF8.self)
+    let error = #expect(throws: PlanError.self) {
+      try Manifest.decode(Array(text.replacing("f64-once", with: "f32-once").utf8))
+    }
+    #expect(error?.sentence == #"member "contract" cannot be f32-once"#)
+  }
+
   @Test func `a manifest tells what was merged into what`() throws {
     let merge = try TinyOutput()
     let manifest = try manifest(merge)

@@ -91,6 +91,8 @@ void ck_add_product(const struct ck_table *t, int precision, const struct ck_pro
 void ck_sum_product(const struct ck_table *t, int precision, const struct ck_product *product);
 void ck_add_scaled(const struct ck_table *t, int precision, void *value, const void *other,
                    double scale, size_t count);
+void ck_add_sticky(const struct ck_table *t, double *value, const double *other, double scale,
+                   size_t count);
 void ck_lerp(const struct ck_table *t, int precision, void *value, const void *other,
              double amount, size_t count);
 void ck_scale(const struct ck_table *t, int precision, const void *from, void *to, double factor,

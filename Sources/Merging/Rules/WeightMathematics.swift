@@ -1,6 +1,6 @@
 // What the rules of families other than LoRA have in common. A rule is computed in Float64 from
 // exactly widened values, on the value so far of the weight, and its result is rounded once to
-// Float32 (not at all where the base is F64), from which contract `f32-once` goes on. So the order
+// Float32 (not at all where Float64 is worked in), from which the contract goes on. So the order
 // of a rule's operations shows below the last place only, and no library's rounding on the way
 // (PEFT's, to 16 bits, in many families) is repeated. Machines whose C libraries differ may give
 // other last bits of exp, log, sin, cos, tanh and erf in Float64; they are gone after the rounding

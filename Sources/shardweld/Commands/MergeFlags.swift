@@ -19,6 +19,7 @@ struct MergeFlags: CommandFlags, Equatable {
   var maxShardSize: Int64?
   var dtype = MergeOptions.OutputDType.keep
   var digest = DigestAlgorithm.xxh3
+  var accumulation = MergeOptions.Accumulation.f32
   var nonFinite = MergeOptions.NonFinite.refuse
   var dequantize = MergeOptions.Dequantize.auto
   var requantize = MergeOptions.Requantize.none
@@ -63,6 +64,7 @@ struct MergeFlags: CommandFlags, Equatable {
     options.maxShardByteCount = maxShardSize
     options.dtype = dtype
     options.digest = digest.rawValue
+    options.accumulation = accumulation
     options.nonFinite = nonFinite
     options.dequantize = dequantize
     options.requantize = requantize
@@ -163,6 +165,10 @@ struct MergeFlags: CommandFlags, Equatable {
       .value(
         "--digest", .choice(DigestAlgorithm.self), \.digest,
         "Digest of shards in the manifest; sha256 where other tools shall check it."),
+      .value(
+        "--accumulate", .choice(MergeOptions.Accumulation.self), \.accumulation,
+        "What adapted weights are worked on in: f32 gives PEFT's bytes; f64 rounds the exact "
+          + "result once, and takes longer."),
       .value(
         "--nonfinite", .choice(MergeOptions.NonFinite.self), \.nonFinite,
         "What to do where a merged weight is not finite and the base's was."),

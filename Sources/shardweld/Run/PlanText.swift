@@ -27,6 +27,9 @@ struct PlanText {
       text += "adapter   \(adapter.path)  (\(adapter.kind))\(strength)\n"
     }
     text += plan.options.selection.lines
+    if plan.options.accumulation != .f32 {
+      text += "numbers   \(plan.options.accumulation.contract)\n"
+    }
     if !flags.output.isEmpty { text += "output    \(Path.absolute(flags.output))\n" }
     text += "tensors   \(summary.tensorCount): \(summary.changedCount) changed, "
     if summary.convertedCount > 0 { text += "\(summary.convertedCount) converted, " }
@@ -117,6 +120,7 @@ struct PlanText {
           }
         }
       }
+      writer.member("contract", plan.options.accumulation.contract)
       for (flag, rules) in plan.options.selection.texts {
         writer.member(String(flag.dropFirst(2)), .array(rules.map { .string($0) }))
       }
