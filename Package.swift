@@ -55,6 +55,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CLinux", cSettings: c),
     .target(name: "CKernels", cSettings: c),
+    .target(name: "CPeak", cSettings: c),
     .target(
       name: "CXXHash", cSettings: c, linkerSettings: [.linkedLibrary("xxhash")]),
 
@@ -81,7 +82,8 @@ let package = Package(
     module("Working", ["Merging", "Messaging", "Planning", "Storage"]),
     tool,
     .executableTarget(
-      name: "shardweld-bench", dependencies: ["CLinux", "Simulation", "TestSupport"] + stages,
+      name: "shardweld-bench",
+      dependencies: ["CLinux", "CPeak", "Simulation", "TestSupport"] + stages,
       swiftSettings: swift),
 
     .target(

@@ -13,7 +13,7 @@ struct Main {
   static let subcommands = [
     PlanScale.subcommand, MakeModel.subcommand, MergeRace.subcommand, MemoryTouch.subcommand,
     Simulate.subcommand, Soak.subcommand, Scheduler.subcommand, SchedulerWorker.subcommand,
-    StartTiming.subcommand,
+    StartTiming.subcommand, KernelTiming.subcommand,
   ]
 
   static func main() {

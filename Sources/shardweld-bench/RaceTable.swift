@@ -57,7 +57,7 @@ struct RaceTable {
 
   private static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
 
-  /// A number that is not negative, with so many digits behind the point.
+  /// A number that is not negative, with one or more digits behind the point.
   static func decimal(_ value: Double, _ digits: Int) -> String {
     let unit = (0..<digits).reduce(1) { unit, _ in unit * 10 }
     let (whole, rest) = Int((value * Double(unit)).rounded()).quotientAndRemainder(dividingBy: unit)

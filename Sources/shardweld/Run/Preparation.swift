@@ -2,12 +2,14 @@
 // output's place and the free space checked. Whatever is wrong is said here, with nothing written.
 import Adapters
 import Checkpoints
+import Dispatch
 import GGUF
 import Kernels
 import Planning
 import Publishing
 import Safetensors
 import Storage
+import Synchronization
 
 /// A merge that may begin.
 struct Preparation {
@@ -19,21 +21,37 @@ struct Preparation {
   /// one of the adapters already.
   init(_ flags: MergeFlags, options: MergeOptions? = nil) throws(CommandError) {
     if case .failure(let error) = InstructionSet.selection { throw .refused(error.sentence) }
-    let checkpoint = try wrap(CommandError.checkpoint) { () throws(CheckpointError) in
-      try Checkpoint.open(flags.base)
-    }
-    let adapters = try wrap(CommandError.adapter) { () throws(AdapterError) in
-      try flags.adapters.map { choice throws(AdapterError) in try Adapter.open(choice.path) }
-    }
-    self.checkpoint = checkpoint
-    self.adapters = adapters
-    plan = try wrap(CommandError.planning) { () throws(PlanningError) in
+    (checkpoint, adapters) = try Self.open(flags)
+    plan = try wrap(CommandError.planning) { [checkpoint, adapters] () throws(PlanningError) in
       try Planner.plan(
         checkpoint,
         adapters: zip(adapters, flags.adapters).map { (adapter: $0, strength: $1.strength) },
         options: options ?? flags.options)
     }
     if !flags.again { try refuseCarried() }
+  }
+
+  /// The base and the adapters, at once: at a trillion parameters either takes a second. Where both
+  /// are wrong the base is told.
+  private static func open(
+    _ flags: MergeFlags
+  ) throws(CommandError) -> (Checkpoint, [Adapter]) {
+    let opened = Mutex<Result<[Adapter], AdapterError>?>(nil)
+    let group = DispatchGroup()
+    let choices = flags.adapters
+    DispatchQueue.global().async(group: group) {
+      let result = Result { () throws(AdapterError) in
+        try choices.map { choice throws(AdapterError) in try Adapter.open(choice.path) }
+      }
+      opened.withLock { $0 = result }
+    }
+    let checkpoint = Result { () throws(CheckpointError) in try Checkpoint.open(flags.base) }
+    group.wait()
+    guard let adapters = opened.withLock({ $0 }) else { unreachable("the group is waited for") }
+    return (
+      try wrap(CommandError.checkpoint) { () throws(CheckpointError) in try checkpoint.get() },
+      try wrap(CommandError.adapter) { () throws(AdapterError) in try adapters.get() }
+    )
   }
 
   /// Whole-file digests of the adapters' weights, one list per adapter.
