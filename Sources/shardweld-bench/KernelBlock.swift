@@ -32,8 +32,8 @@ struct KernelBlock {
     }
   }
 
-  /// The product of the first `rank` of the factors' columns and rows, added to the value, or to the
-  /// base's elements.
+  /// The product of the first `rank` of the factors' columns and rows, added to the value, or to
+  /// the base's elements.
   func product(rank: Int, from element: ElementType? = nil) -> PackedProduct {
     let start = unsafe base.bytes.baseAddress!
     return unsafe PackedProduct(

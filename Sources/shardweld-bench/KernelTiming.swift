@@ -1,5 +1,5 @@
-// `shardweld-bench kernels`: the inner loops of a merge on one core, by instruction set, beside what
-// the core can do at most: multiply-adds in registers alone, and a copy in the second cache.
+// `shardweld-bench kernels`: the inner loops of a merge on one core, by instruction set, beside
+// what the core can do at most: multiply-adds in registers alone, and a copy in the second cache.
 import CPeak
 import Glibc
 import Kernels

@@ -46,12 +46,12 @@ struct LargestMerge {
   }
 
   private func make() throws {
-    try SparseFolder.makeBase(
+    try ModelFolder.makeBase(
       [[(Self.name, .bf16, [Self.shape.vocabulary, Self.shape.layerEmbeddings])]],
-      config: Self.shape.config, in: base)
-    try SparseFolder.makeAdapter(
+      config: Self.shape.config, in: base, SparseFolder.write)
+    try ModelFolder.makeAdapter(
       Self.shape.tableAdapter(rank: Self.rank), config: Self.shape.adapterConfig(rank: Self.rank),
-      in: adapter)
+      in: adapter, SparseFolder.write)
     var generator = SeededGenerator(seed: 1)
     let header = try Checkpoint.open(base)
     let table = header.tensor(Self.name)!

@@ -43,30 +43,14 @@ struct MakeModel {
   }
 
   private mutating func make(in folder: String) throws {
-    let base = Path.join(folder, "base")
-    try Folder.create(base)
-    let shards = shape.shards
-    var map: [JSON.Member] = []
-    var total = 0
-    for (index, tensors) in shards.enumerated() {
-      let name = "model-\(Self.padded(index + 1))-of-\(Self.padded(shards.count)).safetensors"
-      total += try write(tensors, to: Path.join(base, name))
-      map += tensors.map { JSON.Member(key: $0.name, value: .string(name)) }
+    try ModelFolder.makeBase(shape.shards, config: shape.config, in: Path.join(folder, "base")) {
+      try write($0, to: $1)
     }
-    let index = JSON.object([
-      JSON.Member(
-        key: "metadata",
-        value: .object([JSON.Member(key: "total_size", value: .integer(total))])),
-      JSON.Member(key: "weight_map", value: .object(map)),
-    ])
-    try write(index, to: Path.join(base, "model.safetensors.index.json"))
-    try write(shape.config, to: Path.join(base, "config.json"))
     for rank in shape.ranks {
-      let adapter = Path.join(folder, "adapter-r\(rank)")
-      try Folder.create(adapter)
-      _ = try write(
-        shape.adapter(rank: rank), to: Path.join(adapter, "adapter_model.safetensors"))
-      try write(shape.adapterConfig(rank: rank), to: Path.join(adapter, "adapter_config.json"))
+      try ModelFolder.makeAdapter(
+        shape.adapter(rank: rank), config: shape.adapterConfig(rank: rank),
+        in: Path.join(folder, "adapter-r\(rank)")
+      ) { try write($0, to: $1) }
     }
   }
 
@@ -105,13 +89,5 @@ struct MakeModel {
         }
       }
     }
-  }
-
-  private func write(_ json: JSON, to path: String) throws {
-    try WholeFile.write(Array(json.indented.utf8), to: path)
-  }
-
-  private static func padded(_ number: Int) -> String {
-    String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
   }
 }

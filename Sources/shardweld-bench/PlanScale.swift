@@ -62,14 +62,14 @@ struct PlanScale {
   private func make(_ targets: MixtureShape.Targets) throws {
     let shape = MixtureShape.trillion
     try once(base) { part in
-      try SparseFolder.makeBase(
+      try ModelFolder.makeBase(
         ModelShape.cut(shape.base, shardByteCount: shape.shardByteCount), config: shape.config,
-        in: part)
+        in: part, SparseFolder.write)
     }
     try once(adapter) { part in
-      try SparseFolder.makeAdapter(
+      try ModelFolder.makeAdapter(
         shape.adapter(rank: Self.rank, targets), config: shape.adapterConfig(rank: Self.rank),
-        in: part)
+        in: part, SparseFolder.write)
     }
   }
 

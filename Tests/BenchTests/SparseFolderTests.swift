@@ -34,11 +34,12 @@ struct SparseFolderTests {
   @Test(arguments: [(MixtureShape.Targets.some, 25), (.all, 49)])
   func `a small one is planned whole`(targets: MixtureShape.Targets, changed: Int) throws {
     let shape = Self.small
-    try SparseFolder.makeBase(
+    try ModelFolder.makeBase(
       ModelShape.cut(shape.base, shardByteCount: shape.shardByteCount), config: shape.config,
-      in: scratch("base"))
-    try SparseFolder.makeAdapter(
-      shape.adapter(rank: 2, targets), config: shape.adapterConfig(rank: 2), in: scratch("adapter"))
+      in: scratch("base"), SparseFolder.write)
+    try ModelFolder.makeAdapter(
+      shape.adapter(rank: 2, targets), config: shape.adapterConfig(rank: 2), in: scratch("adapter"),
+      SparseFolder.write)
     let base = try Checkpoint.open(scratch("base"))
     #expect(base.tensors.map(\.name) == shape.base.map(\.name))
     #expect(base.shards.count > 5)
@@ -51,8 +52,9 @@ struct SparseFolderTests {
   }
 
   @Test func `a file has its size and takes no room`() throws {
-    try SparseFolder.makeBase(
-      [[("w", .bf16, [1 << 20, 1 << 12])]], config: Self.small.config, in: scratch("base"))
+    try ModelFolder.makeBase(
+      [[("w", .bf16, [1 << 20, 1 << 12])]], config: Self.small.config, in: scratch("base"),
+      SparseFolder.write)
     var status = stat()
     try #require(
       unsafe stat(scratch("base/model-00001-of-00001.safetensors"), &status) == 0)
