@@ -19,7 +19,7 @@ struct KernelTiming {
     _ = try words.take(0)
     try words.end()
     let block = KernelBlock(rows: rows, columns: columns, rank: ranks.max()!)
-    print("one core, a block of \(rows) × \(columns) numbers in cache, medians of \(samples)")
+    print("one core, a block of \(rows) × \(columns) numbers in cache, best of \(samples)")
     for set in InstructionSet.supported {
       let kernels = KernelTable(set)
       print("\n\(set.name)")
@@ -84,10 +84,11 @@ struct KernelTiming {
     }
   }
 
-  private static let samples = 9
-  private static let sampleSeconds = 0.02
+  private static let samples = 40
+  private static let sampleSeconds = 0.005
 
-  /// Billions a second of what one call of `work` does so many of.
+  /// Billions a second of what one call of `work` does so many of: the best of many short samples,
+  /// as what others do on the machine makes it slower and never faster.
   private static func rate(of amount: Int, _ work: () -> Void) -> Double {
     work()
     let clock = ContinuousClock()
@@ -100,6 +101,6 @@ struct KernelTiming {
       return Double(amount) * Double(calls) / seconds / 1e9
     }
     // The first one only found out how many calls make a sample.
-    return RaceResults.median(Array(rates.dropFirst()))
+    return rates.dropFirst().max() ?? 0
   }
 }
