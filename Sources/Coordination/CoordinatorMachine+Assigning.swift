@@ -12,7 +12,10 @@ extension CoordinatorMachine {
     for load in roster.ready.indices {
       for slot in roster.ready[load] {
         if jobs.pending.isEmpty && jobs.written.isEmpty { break }
-        _ = give(slot)
+        // A thousand workers that are all too small do not look through ten thousand jobs each.
+        let isTooSmall = roster[slot].memoryByteCount < jobs.leastMemory
+        if isTooSmall && jobs.written.isEmpty { continue }
+        if !give(slot) { jobs.findLeastMemory() }
       }
     }
     guard roster.waitingCount > 0, let idle = roster.ready.first else { return }

@@ -14,6 +14,9 @@ struct JobTable: Equatable, Sendable {
   private(set) var resting: [Int] = []
   /// Jobs in `written`, in the order they came.
   private(set) var written: [Int] = []
+  /// A worker with less memory can have none of the pending jobs. True, and as much as it can be
+  /// when it was found; jobs that left since do not raise it.
+  private(set) var leastMemory: Int64 = 0
   private(set) var committedCount = 0
   private(set) var failedCount = 0
   /// Of all shards.
@@ -45,6 +48,11 @@ struct JobTable: Equatable, Sendable {
   var isAllCommitted: Bool { committedCount == entries.count }
   /// True where nothing is left to be done for any job.
   var isAllSettled: Bool { committedCount + failedCount == entries.count }
+
+  /// Finds `leastMemory` anew: once a worker got nothing.
+  mutating func findLeastMemory() {
+    leastMemory = pending.reduce(.max) { min($0, entries[$1].facts.memoryByteCount) }
+  }
 
   subscript(job: Int) -> JobEntry { entries[job] }
 
@@ -90,7 +98,9 @@ struct JobTable: Equatable, Sendable {
     entries[job].queuedAt = now
     switch queue {
     case .none: break
-    case .pending: pending.insert(job, at: place(of: job))
+    case .pending:
+      pending.insert(job, at: place(of: job))
+      leastMemory = min(leastMemory, entries[job].facts.memoryByteCount)
     case .resting: resting.insert(job, at: resting.firstIndex { $0 > job } ?? resting.endIndex)
     case .written: written.append(job)
     }

@@ -80,14 +80,15 @@ final class SchedulerBench {
     return 0
   }
 
-  /// Workers that wait: none has the memory that the one job needs.
+  /// Workers that wait: none has the memory that any of ten thousand jobs needs.
   func idle(workers: Int, seconds: Int) throws -> Int32 {
     let processes = 4
     var began: (usage: Usage, time: ContinuousClock.Instant)?
     let clock = ContinuousClock()
     var shell: CoordinatorShell?
     var all = 0
-    let made = self.shell([Self.job(0, memory: .max)], readsBack: false) { snapshot in
+    let jobs = (0..<10_000).map { Self.job($0, memory: .max) }
+    let made = self.shell(jobs, readsBack: false) { snapshot in
       all = max(all, snapshot.workers)
       guard snapshot.workers >= workers else { return }
       guard let start = began else {

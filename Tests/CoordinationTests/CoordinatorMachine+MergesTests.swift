@@ -121,6 +121,20 @@ import Testing
     #expect(play.machine.retryCount == 0)
   }
 
+  @Test func `a job that comes back later is given to a worker that was too small for the rest`() {
+    var play = Rehearsal([20, 10, 5], memory: [0: 1_000, 1: 1_000, 2: 10], readsBack: false)
+    // The small job first, while its worker has nobody beside it.
+    let first = play.join("small", memory: 10, credit: 1)
+    #expect(first.given(to: "small") == [.merge(play.attempt(2))])
+    #expect(play.join("tiny", memory: 9, credit: 1).given(to: "tiny") == [])
+    #expect(play.join("other", memory: 10, credit: 1).given(to: "other") == [])
+    let left = play.say("small", .goodbye)
+    #expect(left.given(to: "other") == [.merge(play.attempt(2, 2))])
+    #expect(left.given(to: "tiny") == [])
+    let last = play.join("large", memory: 1_000, credit: 1)
+    #expect(last.given(to: "large") == [.merge(play.attempt(0))])
+  }
+
   @Test func `a job is given to workers alone that have the memory for it`() {
     var play = Rehearsal([20, 10], memory: [0: 1_000])
     #expect(play.join("a", memory: 999, credit: 2).given(to: "a") == [.merge(play.attempt(1))])
