@@ -43,18 +43,16 @@ CK_INLINE KIND(lanes) KIND(sixteen_of)(const REAL *from) {
 }
 
 // Lane i with lane i + 8, then + 4, + 2, + 1.
-CK_INLINE double KIND(total)(KIND(lanes) x) {
-  const __typeof__(x.lo) half = x.lo + x.hi;
-  const __typeof__(half.lo) quarter = half.lo + half.hi;
-  const __typeof__(quarter.lo) pair = quarter.lo + quarter.hi;
-  return (double)(pair.x + pair.y);
-}
-CK_INLINE double KIND(wide_total)(KIND(sums) x) {
-  const __typeof__(x.lo) half = x.lo + x.hi;
-  const __typeof__(half.lo) quarter = half.lo + half.hi;
-  const __typeof__(quarter.lo) pair = quarter.lo + quarter.hi;
-  return pair.x + pair.y;
-}
+#define CK_LANE_TOTAL(name, lanes)                            \
+  CK_INLINE double KIND(name)(lanes x) {                      \
+    const __typeof__(x.lo) half = x.lo + x.hi;                \
+    const __typeof__(half.lo) quarter = half.lo + half.hi;    \
+    const __typeof__(quarter.lo) pair = quarter.lo + quarter.hi; \
+    return (double)(pair.x + pair.y);                         \
+  }
+CK_LANE_TOTAL(total, KIND(lanes))
+CK_LANE_TOTAL(wide_total, KIND(sums))
+#undef CK_LANE_TOTAL
 
 // (written − value) − (plain − base), which is written − value where plain is base.
 CK_INLINE KIND(lanes) KIND(loss)(struct KIND(sixteen) x, const int is_same) {

@@ -47,26 +47,8 @@ package struct HostShare: Equatable, Sendable {
   /// Of this process, now.
   package static var own: HostShare {
     let groups = ControlGroups(
-      groups: text("/proc/self/cgroup") ?? "", mounts: text("/proc/self/mountinfo") ?? "")
-    return HostShare(groups, affinity: Int(sw_usable_cores()), read: text)
-  }
-
-  /// A file of the kernel's, which has no size before it is read; nil where it cannot be read.
-  private static func text(_ path: String) -> String? {
-    let kernel = LinuxKernel()
-    let descriptor = kernel.open(path, .reading)
-    guard descriptor >= 0 else { return nil }
-    defer { _ = kernel.close(descriptor) }
-    var bytes: [UInt8] = []
-    var block = [UInt8](repeating: 0, count: 16 << 10)
-    while true {
-      let offset = Int64(bytes.count)
-      let count = unsafe block.withUnsafeMutableBytes {
-        unsafe kernel.read(descriptor, $0, at: offset)
-      }
-      guard count >= 0 else { return nil }
-      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-      bytes += block[..<count]
-    }
+      groups: KernelFile.text("/proc/self/cgroup") ?? "",
+      mounts: KernelFile.text("/proc/self/mountinfo") ?? "")
+    return HostShare(groups, affinity: Int(sw_usable_cores()), read: KernelFile.text)
   }
 }

@@ -17,6 +17,9 @@ struct ChildProcess {
   /// How many processes of its own it was seen to have at once.
   let childCount: Int
 
+  /// The path of this program, for runs of itself.
+  static var ownProgram: String { Path.resolved("/proc/self/exe") ?? CommandLine.arguments[0] }
+
   /// Time between looks at the program, and looks between those at its memory.
   private static let lookMicroseconds: UInt32 = 1000
   private static let looksPerSample = 10

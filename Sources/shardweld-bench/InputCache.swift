@@ -8,17 +8,10 @@ struct InputCache {
 
   /// Reads all inputs, so that they come from memory.
   func warm() throws {
-    let block = Buffer(byteCount: 1 << 22)
+    let reader = BlockReader()
     for path in paths {
       let file = try File.open(path)
-      let size = try file.status().byteCount
-      var offset: Int64 = 0
-      while offset < size {
-        let count = Int(min(size - offset, 1 << 22))
-        try unsafe file.read(
-          into: UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<count]), at: offset)
-        offset += Int64(count)
-      }
+      try reader.read(file, 0..<file.status().byteCount) { _ in }
     }
   }
 

@@ -20,7 +20,6 @@ struct MergeRace {
   private let inputs: InputCache
   /// Of the base's shards.
   private let byteCount: Int64
-  private let ownProgram: String
 
   private static func run(_ given: Words) throws -> Int32 {
     try MergeRace(RaceSetting(given)).run()
@@ -35,7 +34,6 @@ struct MergeRace {
     }
     self.inputs = InputCache(paths: inputs)
     byteCount = try Self.weightsByteCount(Path.join(setting.model, "base"))
-    ownProgram = Path.resolved("/proc/self/exe") ?? CommandLine.arguments[0]
   }
 
   private func run() throws -> Int32 {
@@ -99,7 +97,7 @@ struct MergeRace {
     sync()
     let free = ProcFile.byteCount(of: "MemAvailable", in: ProcFile.text(of: "/proc/meminfo"))
     let touched = min(row.memoryByteCount(of: byteCount), free / 2)
-    _ = try ChildProcess.run([ownProgram, "touch", "\(touched)"], log: log)
+    _ = try ChildProcess.run([ChildProcess.ownProgram, "touch", "\(touched)"], log: log)
     if row.isCold { try inputs.drop() } else { try inputs.warm() }
     let cachedShare = try inputs.share()
     let process = try ChildProcess.run(setting.command(row, output: output), log: log)

@@ -128,17 +128,9 @@ struct MixtureShape {
     ])
   }
 
-  /// adapter_config.json as PEFT writes it, but for the keys that are off.
   func adapterConfig(rank: Int) -> JSON {
-    let targets = (attention + expert).map(\.0) + ["embed_tokens_per_layer"]
-    return .object([
-      JSON.Member(key: "bias", value: .string("none")),
-      JSON.Member(key: "fan_in_fan_out", value: .bool(false)),
-      JSON.Member(key: "lora_alpha", value: .integer(2 * rank)),
-      JSON.Member(key: "peft_type", value: .string("LORA")),
-      JSON.Member(key: "r", value: .integer(rank)),
-      JSON.Member(key: "target_modules", value: .array(targets.map(JSON.string))),
-      JSON.Member(key: "task_type", value: .string("CAUSAL_LM")),
-    ])
+    ModelFolder.adapterConfig(
+      rank: rank, alpha: 2 * rank,
+      targets: (attention + expert).map(\.0) + ["embed_tokens_per_layer"])
   }
 }

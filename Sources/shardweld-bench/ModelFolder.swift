@@ -39,6 +39,21 @@ enum ModelFolder {
     try self.write(config, to: Path.join(folder, "adapter_config.json"))
   }
 
+  /// adapter_config.json as PEFT writes it, but for the keys that are off.
+  static func adapterConfig(rank: Int, alpha: Int, targets: [String]) -> JSON {
+    .object([
+      JSON.Member(key: "bias", value: .string("none")),
+      JSON.Member(key: "fan_in_fan_out", value: .bool(false)),
+      JSON.Member(key: "lora_alpha", value: .integer(alpha)),
+      JSON.Member(key: "peft_type", value: .string("LORA")),
+      JSON.Member(key: "r", value: .integer(rank)),
+      JSON.Member(key: "target_modules", value: .array(targets.map(JSON.string))),
+      JSON.Member(key: "task_type", value: .string("CAUSAL_LM")),
+      JSON.Member(key: "use_dora", value: .bool(false)),
+      JSON.Member(key: "use_rslora", value: .bool(false)),
+    ])
+  }
+
   private static func write(_ json: JSON, to path: String) throws {
     try WholeFile.write(Array(json.indented.utf8), to: path)
   }

@@ -122,19 +122,9 @@ struct ModelShape {
     ])
   }
 
-  /// adapter_config.json as PEFT writes it, but for the keys that are off.
   func adapterConfig(rank: Int) -> JSON {
-    let targets = projections.map { JSON.string(String($0.0.split(separator: ".").last ?? "")) }
-    return .object([
-      JSON.Member(key: "bias", value: .string("none")),
-      JSON.Member(key: "fan_in_fan_out", value: .bool(false)),
-      JSON.Member(key: "lora_alpha", value: .integer(32)),
-      JSON.Member(key: "peft_type", value: .string("LORA")),
-      JSON.Member(key: "r", value: .integer(rank)),
-      JSON.Member(key: "target_modules", value: .array(targets)),
-      JSON.Member(key: "task_type", value: .string("CAUSAL_LM")),
-      JSON.Member(key: "use_dora", value: .bool(false)),
-      JSON.Member(key: "use_rslora", value: .bool(false)),
-    ])
+    ModelFolder.adapterConfig(
+      rank: rank, alpha: 32,
+      targets: projections.map { String($0.0.split(separator: ".").last ?? "") })
   }
 }

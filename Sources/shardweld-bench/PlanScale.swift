@@ -52,8 +52,8 @@ struct PlanScale {
     _ folder: String, _ program: String?, _ targets: MixtureShape.Targets
   ) throws {
     self.folder = folder
-    let own = Path.resolved("/proc/self/exe") ?? CommandLine.arguments[0]
-    self.program = program ?? Path.join(Path.parent(own), "shardweld")
+    self.program =
+      program ?? Path.join(Path.parent(ChildProcess.ownProgram), "shardweld")
     base = Path.join(folder, "base")
     adapter = Path.join(folder, "adapter-\(targets.rawValue)")
   }
@@ -99,9 +99,11 @@ struct PlanScale {
   /// The same step by step, with the plan written, in a process of its own for its memory's sake.
   private func timeSteps() throws {
     let log = Path.join(folder, "log")
-    let own = Path.resolved("/proc/self/exe") ?? CommandLine.arguments[0]
     let run = try ChildProcess.run(
-      [own, "plan", base, adapter, "--write", Path.join(folder, "plan.json")], log: log)
+      [
+        ChildProcess.ownProgram, "plan", base, adapter, "--write",
+        Path.join(folder, "plan.json"),
+      ], log: log)
     print("step by step: \(RaceTable.seconds(run.milliseconds)) (goals: 3 s, 500 MB)")
     for line in String(decoding: try WholeFile.read(log), as: UTF8.self).split(separator: "\n") {
       print("  \(line)")

@@ -1,20 +1,9 @@
-// Files of /proc, whose size is not known before they are read.
-import Glibc
+// What files of /proc say.
+import Storage
 
 enum ProcFile {
   /// The whole text; empty where the file is gone or never was.
-  static func text(of path: String) -> String {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return "" }
-    defer { _ = close(file) }
-    var text: [UInt8] = []
-    var block = [UInt8](repeating: 0, count: 8192)
-    while true {
-      let count = unsafe read(file, &block, block.count)
-      guard count > 0 else { return String(decoding: text, as: UTF8.self) }
-      text += block[..<count]
-    }
-  }
+  static func text(of path: String) -> String { KernelFile.text(path) ?? "" }
 
   /// What stands behind a name and a colon at the head of a line: `VmHWM:     1234 kB`,
   /// `model name\t: Some CPU`.

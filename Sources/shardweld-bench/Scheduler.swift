@@ -178,7 +178,7 @@ final class SchedulerBench {
       children.append(
         try ChildProcess.spawn(
           [
-            Path.resolved("/proc/self/exe") ?? "", "scheduler-worker", "--connect",
+            ChildProcess.ownProgram, "scheduler-worker", "--connect",
             link.localEndpoint, "--keys", keys, "--links", "\(links)",
           ], log: folder + "/log"))
     }

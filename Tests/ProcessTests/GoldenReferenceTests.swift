@@ -35,13 +35,8 @@ struct GoldenReferenceTests {
     for name in Self.halves {
       let golden = GoldenCase(name)
       try golden.merge(to: scratch(name), "--accumulate", "f64")
-      let found = try GoldenCheckpoint(scratch(name))
-      let base = try GoldenCheckpoint(golden.base)
-      let adapters = try golden.adapters.map { try ReferenceAdapter($0) }
-      for weight in Set(adapters.flatMap(\.pairs.keys)) {
-        let expected = GoldenReference.float64(
-          try #require(base.tensors[weight]), adapters.compactMap { $0.pairs[weight] })
-        #expect(found.tensors[weight]?.bytes == expected, "\(name) \(weight)")
+      try eachAdapted(golden, in: scratch(name)) { weight, own, expected in
+        #expect(own == expected, "\(name) \(weight)")
       }
     }
   }
@@ -51,13 +46,8 @@ struct GoldenReferenceTests {
     for name in Self.halves {
       let golden = GoldenCase(name)
       try golden.merge(to: scratch(name))
-      let found = try GoldenCheckpoint(scratch(name))
-      let base = try GoldenCheckpoint(golden.base)
-      let adapters = try golden.adapters.map { try ReferenceAdapter($0) }
-      for weight in Set(adapters.flatMap(\.pairs.keys)) {
-        let expected = GoldenReference.float64(
-          try #require(base.tensors[weight]), adapters.compactMap { $0.pairs[weight] })
-        let own = try #require(found.tensors[weight]?.bytes)
+      try eachAdapted(golden, in: scratch(name)) { _, found, expected in
+        let own = try #require(found)
         for start in stride(from: 0, to: expected.count, by: 2) {
           elementCount += 1
           if own[start] == expected[start] && own[start + 1] == expected[start + 1] {
@@ -68,5 +58,19 @@ struct GoldenReferenceTests {
     }
     #expect(elementCount > 500_000)
     #expect(elementCount - equalCount <= elementCount / 10_000)  // 22 of 594432, as measured
+  }
+
+  /// Hands over each adapted weight of a merged case: its bytes, and those of Float64 rounded once.
+  private func eachAdapted(
+    _ golden: GoldenCase, in merged: String, _ body: (String, [UInt8]?, [UInt8]) throws -> Void
+  ) throws {
+    let found = try GoldenCheckpoint(merged)
+    let base = try GoldenCheckpoint(golden.base)
+    let adapters = try golden.adapters.map { try ReferenceAdapter($0) }
+    for weight in Set(adapters.flatMap(\.pairs.keys)) {
+      let expected = GoldenReference.float64(
+        try #require(base.tensors[weight]), adapters.compactMap { $0.pairs[weight] })
+      try body(weight, found.tensors[weight]?.bytes, expected)
+    }
   }
 }
