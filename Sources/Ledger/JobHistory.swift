@@ -62,8 +62,9 @@ package struct JobHistory: Sendable {
     guard exists else { return false }
     let lockIsReal: Bool
     do throws(StorageError) {
-      // Given back at once: the file closes at the end of the statement.
-      guard try File.open(folder.lock).lock() else { return true }
+      // Given back at once, with the file.
+      var file = try File.open(folder.lock)
+      guard try file.lock() else { return true }
       lockIsReal = true
     } catch {
       guard error.isLockUnsupported else { throw .storage(error) }

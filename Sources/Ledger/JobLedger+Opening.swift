@@ -105,7 +105,7 @@ extension JobLedger {
 
   /// Takes the folder's lock, nil where another process has it.
   static func tryLock(_ folder: JobFolder) throws(LedgerError) -> HeldLock? {
-    let file = try LedgerError.wrapping { () throws(StorageError) in
+    var file = try LedgerError.wrapping { () throws(StorageError) in
       try File.openForUpdate(folder.lock)
     }
     let isReal: Bool

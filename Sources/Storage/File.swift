@@ -11,6 +11,8 @@ package struct File: ~Copyable {
   /// What its bytes are counted in and wait for; nil where neither is wanted.
   private let traffic: Traffic?
   private var descriptor: Int32
+  /// Whether this file holds the lock of its path.
+  private var isLocked = false
 
   private init(
     descriptor: Int32, path: String, _ kernel: any Kernel, _ traffic: Traffic? = nil
@@ -21,7 +23,11 @@ package struct File: ~Copyable {
     self.traffic = traffic
   }
 
-  deinit { if descriptor >= 0 { _ = kernel.close(descriptor) } }
+  deinit {
+    guard descriptor >= 0 else { return }
+    unlock()
+    _ = kernel.close(descriptor)
+  }
 
   /// Opens a plain file for reading.
   package static func open(
@@ -189,6 +195,7 @@ package struct File: ~Copyable {
 
   /// Closes the file and reports what a deferred write may still say.
   package consuming func close() throws(StorageError) {
+    unlock()
     let open = descriptor
     descriptor = -1
     let code = kernel.close(open)
@@ -207,12 +214,16 @@ package struct File: ~Copyable {
   package func dropCache() { kernel.dropCache(descriptor) }
 
   /// Takes an exclusive lock for the life of this file, or says false where another process has it.
-  package func lock() throws(StorageError) -> Bool {
+  package mutating func lock() throws(StorageError) -> Bool {
     let code = kernel.lock(descriptor)
-    if code == 0 { return true }
-    guard code == -EWOULDBLOCK else { throw .last(.lock, path, errno: -code) }
-    return false
+    isLocked = code == 0
+    guard isLocked || code == -EWOULDBLOCK else { throw .last(.lock, path, errno: -code) }
+    return isLocked
   }
+
+  /// Gives the lock back. Closing alone would leave it to a process that was forked meanwhile, until
+  /// that begins another program: descriptors, and with them locks, are copied.
+  private func unlock() { if isLocked { kernel.unlock(descriptor) } }
 
   /// Where the next bytes of a buffer to move end; returns when they may.
   private func nextEnd(after done: Int, of count: Int) -> Int {

@@ -30,6 +30,8 @@ package protocol Kernel: AnyObject, Sendable {
   func dropCache(_ descriptor: Int32)
   /// flock(2), exclusive, without waiting.
   func lock(_ descriptor: Int32) -> Int32
+  /// flock(2): gives it back, for every copy of the descriptor.
+  func unlock(_ descriptor: Int32)
 
   // MARK: Names
 

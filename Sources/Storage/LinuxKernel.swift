@@ -58,6 +58,8 @@ package final class LinuxKernel: Kernel {
 
   package func lock(_ descriptor: Int32) -> Int32 { answer(flock(descriptor, LOCK_EX | LOCK_NB)) }
 
+  package func unlock(_ descriptor: Int32) { _ = flock(descriptor, LOCK_UN) }
+
   // MARK: Names
 
   package func inspect(_ path: String, _ status: inout FileStatus) -> Int32 {

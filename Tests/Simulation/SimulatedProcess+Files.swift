@@ -164,4 +164,7 @@ extension SimulatedProcess {
         return 0
       })
   }
+
+  /// Left to the close that follows: nothing forks here.
+  package func unlock(_ descriptor: Int32) {}
 }

@@ -64,7 +64,7 @@ struct SimulatedDiskNetworkTests {
     let disk = SimulatedDisk(.poorNetwork, seed: 1)
     let kernel = disk.process(host: "n1", processID: 7)
     try kernel.run { () throws in
-      let file = try File.create("/a")
+      var file = try File.create("/a")
       #expect(throws: StorageError.refused(.lock, path: "/a", errno: ENOLCK)) {
         _ = try file.lock()
       }

@@ -70,13 +70,28 @@ struct FileTests {
   @Test func `a second lock is refused until the first owner goes`() throws {
     let path = try scratch.write("lock", "")
     do {
-      let first = try File.open(path)
+      var first = try File.open(path)
       #expect(try first.lock())
-      let second = try File.open(path)
+      var second = try File.open(path)
       #expect(try !second.lock())
     }
-    let third = try File.open(path)
+    var third = try File.open(path)
     #expect(try third.lock())
+  }
+
+  @Test func `a lock goes with its file though a fork has the descriptor too`() throws {
+    let path = try scratch.write("lock", "")
+    var first = try File.open(path)
+    #expect(try first.lock())
+    let open = try Folder.list("/proc/self/fd")
+    let number = try #require(
+      open.first { LinuxKernel().resolve("/proc/self/fd/\($0)") == path })
+    // What a child has between fork(2) and execve(2).
+    let copy = dup(try #require(Int32(number)))
+    defer { close(copy) }
+    try first.close()
+    var second = try File.open(path)
+    #expect(try second.lock())
   }
 
   @Test func `a status follows links and is nil where nothing is`() throws {

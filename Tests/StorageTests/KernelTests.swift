@@ -74,6 +74,7 @@ private final class Deaf: Kernel {
   func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32 { -EIO }
   func dropCache(_ descriptor: Int32) {}
   func lock(_ descriptor: Int32) -> Int32 { -EIO }
+  func unlock(_ descriptor: Int32) {}
   func inspect(_ path: String, _ status: inout FileStatus) -> Int32 { -EIO }
   func createFolder(_ path: String, mode: UInt32) -> Int32 { -EIO }
   func list(_ path: String, _ names: inout [String]) -> Int32 { -EIO }

@@ -68,6 +68,7 @@ package final class WriteBackKernel: Kernel {
   package func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32 { -1 }
   package func dropCache(_ descriptor: Int32) { linux.dropCache(descriptor) }
   package func lock(_ descriptor: Int32) -> Int32 { linux.lock(descriptor) }
+  package func unlock(_ descriptor: Int32) { linux.unlock(descriptor) }
   package func inspect(_ path: String, _ status: inout FileStatus) -> Int32 {
     linux.inspect(path, &status)
   }
