@@ -58,8 +58,9 @@ package enum KnownAnswers {
   package static func difference(
     _ kernels: KernelTable = KernelTable(), from entries: [Entry] = entries
   ) -> Difference? {
+    let inputs = KnownInputs()
     for entry in entries {
-      let found = answer(to: entry.question, kernels).description
+      let found = answer(to: entry.question, kernels, inputs).description
       if found != entry.answer {
         return Difference(
           question: entry.question, instructionSet: kernels.set, expected: entry.answer,
@@ -70,26 +71,28 @@ package enum KnownAnswers {
   }
 
   /// This machine's answer.
-  static func answer(to question: Question, _ kernels: KernelTable) -> Digest {
+  static func answer(
+    to question: Question, _ kernels: KernelTable, _ inputs: KnownInputs
+  ) -> Digest {
     switch question {
     case .digest(let algorithm, .abc):
       var digester = Digester(algorithm)
       unsafe digester.update(Array("abc".utf8).span.bytes)
       return digester.finish()
-    case .digest(let algorithm, .megabyte): return megabyte(algorithm)
-    case .loop(let loop, let precision): return LoopTrial(kernels, precision).answer(loop)
+    case .digest(let algorithm, .megabyte): return digest(inputs.megabyte, algorithm)
+    case .loop(let loop, let precision):
+      return LoopTrial(kernels, precision, inputs).answer(loop)
     }
   }
 
   /// Digested in pieces of every size, as shards are.
-  private static func megabyte(_ algorithm: DigestAlgorithm) -> Digest {
-    var numbers = KnownNumbers()
-    let buffer = numbers.bytes(1 << 20)
+  private static func digest(_ buffer: Buffer, _ algorithm: DigestAlgorithm) -> Digest {
     var digester = Digester(algorithm)
     var done = 0
     var piece = 1
-    while done < 1 << 20 {
-      let end = min(1 << 20, done + piece)
+    let count = unsafe buffer.bytes.count
+    while done < count {
+      let end = min(count, done + piece)
       unsafe digester.update(UnsafeRawBufferPointer(rebasing: buffer.bytes[done..<end]).bytes)
       done = end
       piece = piece * 5 % 200_003

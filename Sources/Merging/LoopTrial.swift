@@ -4,19 +4,20 @@
 import Kernels
 import Storage
 
-/// A loop's inputs so far, and the digest of what it made of them.
+/// A loop, its inputs, and the digest of what it made of them so far.
 struct LoopTrial: ~Copyable {
   private let kernels: KernelTable
   private let precision: Precision
-  private var numbers = KnownNumbers()
+  private let inputs: KnownInputs
   private var digester = Digester(.xxh3)
 
   /// Around whole vectors of every set, and around the counts that loops keep in blocks.
   private static let lengths = [1, 5, 16, 31, 33, 100, 4095, 4097]
 
-  init(_ kernels: KernelTable, _ precision: Precision) {
+  init(_ kernels: KernelTable, _ precision: Precision, _ inputs: KnownInputs) {
     self.kernels = kernels
     self.precision = precision
+    self.inputs = inputs
   }
 
   /// The digest of all that the loop makes.
@@ -39,6 +40,15 @@ struct LoopTrial: ~Copyable {
     unsafe digester.update(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<byteCount]).bytes)
   }
 
+  /// Finite numbers to work on, from the `first` of their spread.
+  private func copy(spread: UInt64, from first: Int = 0, count: Int) -> Buffer {
+    let source = unsafe inputs.finite(precision, spread: spread, from: first, count: count)
+    let buffer = Buffer(byteCount: count * precision.byteCount)
+    unsafe buffer.bytes.copyMemory(
+      from: UnsafeRawBufferPointer(start: source, count: count * precision.byteCount))
+    return buffer
+  }
+
   // MARK: Conversions
 
   /// Every pattern of the types of two bytes; of the longer ones every power, at all edges.
@@ -47,9 +57,9 @@ struct LoopTrial: ~Copyable {
     for element in ElementType.allCases {
       let source =
         switch element {
-        case .bf16, .f16: Self.everyPattern()
-        case .f32: numbers.patterns(.single)
-        case .f64: numbers.patterns(.double)
+        case .bf16, .f16: inputs.everyShort
+        case .f32: inputs.patterns(.single)
+        case .f64: inputs.patterns(.double)
         }
       unsafe kernels.widen(
         element, source.bytes.baseAddress!, to: target.bytes.baseAddress!, precision,
@@ -58,16 +68,8 @@ struct LoopTrial: ~Copyable {
     }
   }
 
-  private static func everyPattern() -> Buffer {
-    let buffer = Buffer(byteCount: 2 << 16)
-    for pattern in UInt16.min ... .max {
-      unsafe buffer.bytes.storeBytes(of: pattern, toByteOffset: Int(pattern) * 2, as: UInt16.self)
-    }
-    return buffer
-  }
-
   private mutating func narrow() {
-    let source = numbers.patterns(precision)
+    let source = inputs.patterns(precision)
     let target = Buffer(byteCount: 8 << 16)
     for element in ElementType.allCases {
       for count in Self.lengths + [1 << 16] {
@@ -80,7 +82,7 @@ struct LoopTrial: ~Copyable {
   }
 
   private mutating func countNonFinite() {
-    let source = numbers.patterns(precision)
+    let source = inputs.patterns(precision)
     for element in ElementType.allCases {
       for count in Self.lengths + [1 << 16] {
         let found = unsafe kernels.nonFiniteCount(
@@ -99,8 +101,8 @@ struct LoopTrial: ~Copyable {
 
   private mutating func combine(_ loop: KnownAnswers.Loop) {
     for count in Self.lengths {
-      let value = numbers.finite(precision, count, spread: 30)
-      let other = numbers.finite(precision, count, spread: 30)
+      let value = copy(spread: 30, count: count)
+      let other = copy(spread: 30, from: 4097, count: count)
       let (to, from) = unsafe (value.bytes.baseAddress!, other.bytes.baseAddress!)
       switch loop {
       case .addScaled: unsafe kernels.addScaled(precision, to, from, scale: 0.7, count: count)
@@ -125,8 +127,7 @@ struct LoopTrial: ~Copyable {
     let lanes = Buffer(byteCount: SquareLanes.count * 8)
     let sums = unsafe lanes.bytes.bindMemory(to: Double.self).baseAddress!
     for count in Self.lengths {
-      let row = numbers.finite(precision, count, spread: 30)
-      let start = unsafe UnsafeRawPointer(row.bytes.baseAddress!)
+      let start = unsafe inputs.finite(precision, spread: 30, count: count)
       let cut = count / 3
       unsafe kernels.addRowSquares(precision, start, count: cut, first: 0, to: sums)
       unsafe kernels.addRowSquares(
@@ -140,8 +141,8 @@ struct LoopTrial: ~Copyable {
     let totals = Buffer(byteCount: 4097 * 8)
     let sums = unsafe totals.bytes.bindMemory(to: Double.self).baseAddress!
     for count in Self.lengths {
-      let row = numbers.finite(precision, count, spread: 30)
-      unsafe kernels.addColumnSquares(precision, row.bytes.baseAddress!, count: count, to: sums)
+      let row = unsafe inputs.finite(precision, spread: 30, count: count)
+      unsafe kernels.addColumnSquares(precision, row, count: count, to: sums)
       take(totals, byteCount: 4097 * 8)
     }
   }
@@ -156,7 +157,7 @@ struct LoopTrial: ~Copyable {
     for source in ElementType.allCases where source != .f64 || precision == .double {
       for target in [source, ElementType(rawValue: (source.rawValue + 1) % 4)!] {
         for count in Self.lengths {
-          let value = numbers.finite(precision, count, spread: 12)
+          let value = copy(spread: 12, count: count)
           let start = unsafe UnsafeRawPointer(value.bytes.baseAddress!)
           unsafe kernels.narrow(
             precision, start, to: base.bytes.baseAddress!, source, count: count)
@@ -193,15 +194,17 @@ struct LoopTrial: ~Copyable {
       // Three numbers between two rows are nobody's, and must stay.
       let stride = tile.columns + 3
       let count = tile.rows * stride
-      let value = numbers.finite(precision, count, spread: 6)
+      let value = copy(spread: 12, count: count)
       let base = Buffer(byteCount: count * 2)
-      let left = numbers.finite(precision, tile.rows * tile.rank, spread: 6)
-      let right = numbers.finite(precision, tile.rank * tile.columns, spread: 6)
+      let (leftCount, rightCount) = (tile.rows * tile.rank, tile.rank * tile.columns)
+      let left = unsafe inputs.finite(precision, spread: 12, from: count, count: leftCount)
+      let right = unsafe inputs.finite(
+        precision, spread: 12, from: count + leftCount, count: rightCount)
       // A long sum is taken in pieces.
       let cut = isSum && tile.rank > 100 ? tile.rank / 3 : 0
       for ranks in [0..<cut, cut..<tile.rank] where !ranks.isEmpty {
-        let packedLeft = packLeft(left, rows: tile.rows, rank: tile.rank, ranks)
-        let packedRight = packRight(right, columns: tile.columns, skip: tile.skip, ranks)
+        let packedLeft = unsafe packLeft(left, rows: tile.rows, rank: tile.rank, ranks)
+        let packedRight = unsafe packRight(right, columns: tile.columns, skip: tile.skip, ranks)
         func product(_ base: ProductBase? = nil) -> PackedProduct {
           unsafe PackedProduct(
             precision, value: value.bytes.baseAddress!, stride: stride, base: base,
@@ -228,14 +231,16 @@ struct LoopTrial: ~Copyable {
   }
 
   /// Rows of `rank` numbers, packed as for a merge.
-  private func packLeft(_ left: Buffer, rows: Int, rank: Int, _ ranks: Range<Int>) -> Buffer {
+  private func packLeft(_ left: UnsafeRawPointer, rows: Int, rank: Int, _ ranks: Range<Int>)
+    -> Buffer
+  {
     let size = precision.byteCount
     let packed = Buffer(byteCount: Packing.leftCount(rows: rows, rank: ranks.count) * size)
     let place = AxisPlacement(
       group: Packing.leftRows, groupStride: Packing.leftRows * ranks.count, step: 1)
     for row in 0..<rows {
       unsafe Elements.scatter(
-        precision, left.bytes.baseAddress! + (row * rank + ranks.lowerBound) * size,
+        precision, left + (row * rank + ranks.lowerBound) * size,
         count: ranks.count, first: 0, .even(step: Packing.leftRows),
         to: packed.bytes.baseAddress! + place.index(row) * size)
     }
@@ -243,7 +248,7 @@ struct LoopTrial: ~Copyable {
   }
 
   private func packRight(
-    _ right: Buffer, columns: Int, skip: Int, _ ranks: Range<Int>
+    _ right: UnsafeRawPointer, columns: Int, skip: Int, _ ranks: Range<Int>
   ) -> Buffer {
     let size = precision.byteCount
     let width = precision.panelWidth
@@ -251,7 +256,7 @@ struct LoopTrial: ~Copyable {
       byteCount: Packing.rightCount(columns: skip + columns, rank: ranks.count, precision) * size)
     for rank in ranks {
       unsafe Elements.scatter(
-        precision, right.bytes.baseAddress! + rank * columns * size, count: columns, first: skip,
+        precision, right + rank * columns * size, count: columns, first: skip,
         AxisPlacement(group: width, groupStride: width * ranks.count, step: 1),
         to: packed.bytes.baseAddress! + (rank - ranks.lowerBound) * width * size)
     }

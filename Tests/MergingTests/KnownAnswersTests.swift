@@ -63,12 +63,10 @@ import Testing
   // MARK: Inputs
 
   @Test func `numbers for sums are finite, small ones and zeros among them`() {
+    let inputs = KnownInputs()
     for precision in Precision.allCases {
-      var numbers = KnownNumbers()
-      let buffer = numbers.finite(precision, 4096, spread: 30)
-      let values = (0..<4096).map { index in
-        unsafe UnsafeRawPointer(buffer.bytes.baseAddress!).number(index, precision)
-      }
+      let numbers = unsafe inputs.finite(precision, spread: 30, count: 4096)
+      let values = (0..<4096).map { index in unsafe numbers.number(index, precision) }
       #expect(values.allSatisfy { $0.magnitude < 0x1p31 })
       #expect(values.contains { $0 != 0 && $0.magnitude < 0x1p-100 })
       #expect(values.contains { $0 == 0 && $0.sign == .minus })
@@ -79,8 +77,8 @@ import Testing
   }
 
   @Test func `numbers to be narrowed lie on, beside and between the halves`() {
-    var numbers = KnownNumbers()
-    let buffer = numbers.patterns(.single)
+    let inputs = KnownInputs()
+    let buffer = inputs.patterns(.single)
     let patterns = (0..<1 << 16).map { index in
       unsafe buffer.bytes.load(fromByteOffset: index * 4, as: UInt32.self)
     }
@@ -90,7 +88,7 @@ import Testing
       #expect(patterns.count { $0 & 0xFFFF == low } > 1000, "\(low)")
     }
     #expect(patterns.contains { Float(bitPattern: $0).isSignalingNaN })
-    let wide = numbers.patterns(.double)
+    let wide = inputs.patterns(.double)
     let doubles = (0..<1 << 16).map { index in
       unsafe wide.bytes.load(fromByteOffset: index * 8, as: Double.self)
     }
