@@ -221,8 +221,8 @@ package struct File: ~Copyable {
     return isLocked
   }
 
-  /// Gives the lock back. Closing alone would leave it to a process that was forked meanwhile, until
-  /// that begins another program: descriptors, and with them locks, are copied.
+  /// Gives the lock back. Closing alone would leave it to a process that was forked meanwhile,
+  /// until that begins another program: descriptors, and with them locks, are copied.
   private func unlock() { if isLocked { kernel.unlock(descriptor) } }
 
   /// Where the next bytes of a buffer to move end; returns when they may.
