@@ -8,22 +8,6 @@ package import Planning
 import Safetensors
 package import Storage
 
-/// What a finished shard is.
-package struct MergedShard: Equatable, Sendable {
-  /// Of the whole file, its header included.
-  package var byteCount: Int64
-  /// Of the whole file, in the algorithm the options name.
-  package var digest: Digest
-  /// Of each recipe in order, in XXH3.
-  package var tensors: [TensorDigests]
-
-  package init(byteCount: Int64, digest: Digest, tensors: [TensorDigests]) {
-    self.byteCount = byteCount
-    self.digest = digest
-    self.tensors = tensors
-  }
-}
-
 /// Merges the tensors of one job.
 package struct ShardMerge {
   private let slice: JobSlice
@@ -50,14 +34,21 @@ package struct ShardMerge {
     self.traffic = traffic
   }
 
-  /// Creates `path` exclusively, writes the whole shard, and returns when it and its folder are
-  /// flushed.
-  ///
-  /// `progress` is told the bytes of tensors done so far, at least every few megabytes and always
-  /// on the caller's thread; where it says false the merge stops. After any failure `path` is gone.
+  /// Writes the whole shard as `write`, and returns when it and its folder are flushed.
   package func run(
     to path: String, progress: (Int64) -> Bool
   ) throws(MergingError) -> MergedShard {
+    try write(to: path, progress: progress).flush()
+  }
+
+  /// Creates `path` exclusively and makes all of the shard's bytes; nothing is durable before they
+  /// are flushed.
+  ///
+  /// `progress` is told the bytes of tensors done so far, at least every few megabytes and always
+  /// on the caller's thread; where it says false the merge stops. After any failure `path` is gone.
+  package func write(
+    to path: String, progress: (Int64) -> Bool
+  ) throws(MergingError) -> UnflushedShard {
     let context = try open()
     let header = try checkedHeader()
     let file = try MergingError.storage { () throws(StorageError) in
@@ -84,14 +75,10 @@ package struct ShardMerge {
         try output.pad(from: end, to: slice.job.end(of: recipe))
       }
       try context.inputs.compare()
-      let digest = try output.finish()
-      try MergingError.storage { () throws(StorageError) in
-        try Folder.flush(Path.parent(path))
-      }
-      return MergedShard(byteCount: slice.job.byteCount, digest: digest, tensors: tensors)
+      return UnflushedShard(
+        output, path: path, byteCount: slice.job.byteCount, tensors: tensors)
     } catch {
-      // The first failure is the one to tell; a file that cannot be removed is nobody's shard.
-      do throws(StorageError) { try Folder.removeTree(path) } catch {}
+      UnflushedShard.remove(path)
       throw error
     }
   }

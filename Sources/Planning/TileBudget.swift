@@ -35,7 +35,7 @@ package struct TileBudget: Equatable, Sendable {
 
   package init(memoryByteCount: Int64 = 256_000_000, threads: Int) {
     let threads = max(1, threads)
-    let writing = Self.writeBlockCount(threads: threads) * Self.writeBlockByteCount
+    let writing = 2 * Self.writeBlockCount(threads: threads) * Self.writeBlockByteCount
     let total = max(4 << 20, Int(clamping: memoryByteCount / 2 - 8_000_000) - writing)
     let share = total / 5 * 3 / threads
     func part(_ divisor: Int, most: Int) -> Int {
@@ -71,7 +71,7 @@ package struct TileBudget: Equatable, Sendable {
   }
 
   /// Blocks of a file on their way to the device: one that each thread and the one after it may
-  /// have begun, and two that are full.
+  /// have begun, and two that are full. The file before may have as many, until it is flushed.
   package var writeBlockCount: Int { Self.writeBlockCount(threads: threads) }
 
   private static func writeBlockCount(threads: Int) -> Int { threads + 3 }
@@ -79,6 +79,6 @@ package struct TileBudget: Equatable, Sendable {
   /// The most memory the process holds: all buffers and the runtime.
   package var peakByteCount: Int64 {
     Int64(panelByteCount) + Int64(threads) * Int64(threadByteCount) + Self.runtimeByteCount
-      + Int64(writeBlockCount * Self.writeBlockByteCount)
+      + Int64(2 * writeBlockCount * Self.writeBlockByteCount)
   }
 }

@@ -1,5 +1,6 @@
 // The thread that does the work, one task at a time, beside the loop that talks. It reads the job's
-// recipes from plan.json, merges, leaves a record beside the shard, and reports through a mailbox.
+// recipes from plan.json, merges, and reports through a mailbox. What is written another thread
+// flushes while this one is at the next task; it leaves a record beside the shard.
 import Dispatch
 import Merging
 package import Messaging
@@ -9,7 +10,7 @@ import Synchronization
 
 /// What a worker's loop gives its tasks to.
 package protocol TaskThread: AnyObject {
-  /// Progress and ends, for the loop.
+  /// Progress, what is written, and ends, for the loop.
   var events: Mailbox<WorkerMachine.Event> { get }
   /// Bytes that its tasks have read and written so far.
   var movedByteCount: Int64 { get }
@@ -49,6 +50,9 @@ package final class MergeThread: TaskThread, Sendable {
   package let events = Mailbox<WorkerMachine.Event>()
   private let settings: Settings
   private let queue = DispatchQueue(label: "shardweld.merge")
+  private let flushes = DispatchQueue(label: "shardweld.flush")
+  /// One shard is flushed at a time: who writes faster than that waits.
+  private let isFree = DispatchSemaphore(value: 1)
   private let busy = DispatchGroup()
 
   package init(_ settings: Settings) { self.settings = settings }
@@ -57,8 +61,9 @@ package final class MergeThread: TaskThread, Sendable {
 
   package func start(_ assignment: Assignment, in folder: JobFolder, stop: StopFlag) {
     queue.async(group: busy) { [self] in
-      let outcome = run(assignment, folder, stop)
-      events.post(.ended(assignment.task, outcome))
+      if let outcome = run(assignment, folder, stop) {
+        events.post(.ended(assignment.task, outcome))
+      }
     }
   }
 
@@ -66,46 +71,63 @@ package final class MergeThread: TaskThread, Sendable {
     _ = busy.wait(timeout: .now() + .milliseconds(milliseconds))
   }
 
+  /// Carries out a task; nil for a merge that is written, whose end is told once it is flushed.
   private func run(
     _ assignment: Assignment, _ folder: JobFolder, _ stop: StopFlag
-  ) -> Outcome {
+  ) -> Outcome? {
     do throws(WorkingError) {
       switch assignment {
-      case .merge(let attempt, let slice, _): return try merge(attempt, slice, folder, stop)
+      case .merge(let attempt, let slice, _):
+        let started = DispatchTime.now()
+        let shard = try write(attempt, slice, folder, stop)
+        isFree.wait()
+        events.post(.written(assignment.task))
+        flushes.async(group: busy) { [self] in
+          let outcome = flush(shard, attempt, folder, since: started)
+          events.post(.ended(assignment.task, outcome))
+          isFree.signal()
+        }
+        return nil
       case .readBack(let attempt): return try readBack(attempt, folder, stop)
       }
-    } catch .merging(.stopped) {
-      return .handedBack
-    } catch {
-      return .failed(TaskFailure(error.cause, error.sentence))
-    }
+    } catch { return Outcome(error) }
   }
 
-  private func merge(
+  private func write(
     _ attempt: AttemptID, _ slice: PlanSlice, _ folder: JobFolder, _ stop: StopFlag
-  ) throws(WorkingError) -> Outcome {
-    let started = DispatchTime.now().uptimeNanoseconds
+  ) throws(WorkingError) -> UnflushedShard {
     let recipes = try read(slice, of: attempt.job, folder)
     let merge = ShardMerge(
       slice: recipes, threads: settings.threads, memoryByteCount: settings.memoryByteCount,
       traffic: settings.traffic)
     let progress = reporter(TaskID(.merge, attempt), stop)
-    let shard: MergedShard
     do throws(MergingError) {
-      shard = try merge.run(to: folder.shard(attempt), progress: progress)
+      return try merge.write(to: folder.shard(attempt), progress: progress)
     } catch { throw .merging(error) }
-    let nanoseconds = DispatchTime.now().uptimeNanoseconds - started
-    let record = AttemptRecord(
-      attempt: attempt, byteCount: shard.byteCount, digest: shard.digest.description,
-      tensors: shard.tensors, host: settings.host, processID: settings.processID,
-      milliseconds: Int(nanoseconds / 1_000_000), kernel: settings.kernel
-    ).encode()
-    try WorkingError.storage { () throws(StorageError) in
-      try WholeFile.write(record, to: folder.record(attempt))
-    }
-    return .merged(
-      byteCount: shard.byteCount, digest: shard.digest.description,
-      recordDigest: Digest.xxh3(record).description)
+  }
+
+  /// Makes a shard durable, and a record of it beside it.
+  private func flush(
+    _ written: UnflushedShard, _ attempt: AttemptID, _ folder: JobFolder,
+    since started: DispatchTime
+  ) -> Outcome {
+    do throws(WorkingError) {
+      let shard: MergedShard
+      do throws(MergingError) { shard = try written.flush() } catch { throw .merging(error) }
+      let nanoseconds =
+        DispatchTime.now().uptimeNanoseconds - started.uptimeNanoseconds
+      let record = AttemptRecord(
+        attempt: attempt, byteCount: shard.byteCount, digest: shard.digest.description,
+        tensors: shard.tensors, host: settings.host, processID: settings.processID,
+        milliseconds: Int(nanoseconds / 1_000_000), kernel: settings.kernel
+      ).encode()
+      try WorkingError.storage { () throws(StorageError) in
+        try WholeFile.write(record, to: folder.record(attempt))
+      }
+      return .merged(
+        byteCount: shard.byteCount, digest: shard.digest.description,
+        recordDigest: Digest.xxh3(record).description)
+    } catch { return Outcome(error) }
   }
 
   private func readBack(
@@ -172,6 +194,18 @@ package final class MergeThread: TaskThread, Sendable {
       }
       return !stop.isRaised
     }
+  }
+}
+
+extension Outcome {
+  /// What a task that failed comes to; one that stopped as told goes back.
+  fileprivate init(_ error: WorkingError) {
+    self =
+      if case .merging(.stopped) = error {
+        .handedBack
+      } else {
+        .failed(TaskFailure(error.cause, error.sentence))
+      }
   }
 }
 

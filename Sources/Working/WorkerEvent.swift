@@ -13,7 +13,10 @@ extension WorkerMachine {
     case advanced(TaskID, byteCount: Int64)
     /// Its tasks have read and written so many bytes since it started.
     case moved(byteCount: Int64)
-    /// The merge thread is done with the running task: `handedBack` where it stopped as told.
+    /// The running merge has written all its bytes. Their flush goes on beside the next task;
+    /// `ended` follows, and before the next `written`.
+    case written(TaskID)
+    /// The merge thread is done with a task: `handedBack` where it stopped as told.
     case ended(TaskID, Outcome)
     /// Time passes; sent a few times each second.
     case tick
@@ -24,7 +27,8 @@ extension WorkerMachine {
   /// Something to be done.
   package enum Directive: Equatable, Sendable {
     case send(WorkerMessage, Envelope)
-    /// Begin a task in the given job's folder. Nothing else runs; `ended` follows in any case.
+    /// Begin a task in the given job's folder. Nothing else runs, a flush excepted; `ended`
+    /// follows in any case.
     case start(Assignment, jobFolder: String)
     /// Stop the running task soon.
     case halt

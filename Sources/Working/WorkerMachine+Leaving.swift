@@ -23,6 +23,7 @@ extension WorkerMachine {
     leaving = Leaving(exit: .dismissed, since: now, asked: leaving?.asked ?? now)
     prefetched = nil
     unsettled = []
+    flushing?.isForgotten = true
     running?.isForgotten = true
     if running != nil { halt() }
   }
@@ -45,11 +46,11 @@ extension WorkerMachine {
     guard !isOver, var state = leaving else { return }
     if now - state.asked >= settings.departureMilliseconds { return exit(state.exit) }
     defer { if leaving != nil { leaving = state } }
-    if let running {
+    if running != nil || flushing != nil {
       if state.exit == .dismissed {
         if now - state.since >= settings.farewellMilliseconds { exit(state.exit) }
       } else if now - state.since >= settings.lastMergeMilliseconds {
-        if !running.isHalting { halt() }
+        halt()
         let limit = settings.lastMergeMilliseconds + settings.farewellMilliseconds
         if now - state.since >= limit { exit(state.exit) }
       }

@@ -31,6 +31,7 @@ extension WorkerMachine {
       running?.isForgotten = true
       halt()
     }
+    if isFlushing(task) { flushing?.isForgotten = true }
     if prefetched?.task == task { prefetched = nil }
     unsettled.removeAll { $0.task == task }
     // Only a change is worth a word: a report that is answered by a cancel that is answered by a
@@ -38,22 +39,47 @@ extension WorkerMachine {
     if held.count != before { report(now: now) }
   }
 
-  mutating func ended(_ task: TaskID, _ outcome: Outcome, now: Int64) {
-    guard let ended = running, isRunning(task) else { return }
+  /// The running merge is flushed beside what comes next.
+  mutating func written(_ task: TaskID, now: Int64) {
+    guard let written = running, isRunning(task), flushing == nil else { return }
+    flushing = written
     running = nil
+    count(written, now: now)
+    startPrefetched(now: now)
+    report(now: now)
+  }
+
+  mutating func ended(_ task: TaskID, _ outcome: Outcome, now: Int64) {
+    let ended: Running
+    if let flushed = flushing, isFlushing(task) {
+      ended = flushed
+      flushing = nil
+    } else if let ran = running, isRunning(task) {
+      ended = ran
+      running = nil
+      if case .merged = outcome { count(ran, now: now) }
+    } else {
+      return
+    }
     if task.kind == .merge { finish(task.attempt) }
     var outcome = outcome
     if outcome == .handedBack, ended.isTooLong { outcome = .declined }
-    if case .merge(_, _, let byteCount) = ended.assignment, case .merged = outcome {
-      mergedByteCount += byteCount
-      mergedMilliseconds += max(1, now - ended.startedAt)
-    }
-    if let next = prefetched {
-      prefetched = nil
-      start(next, now: now)
-    }
+    startPrefetched(now: now)
     // The result says how much is wanted next; without one a report does.
     if ended.isForgotten { report(now: now) } else { settle(task, outcome, now: now) }
+  }
+
+  private mutating func startPrefetched(now: Int64) {
+    guard running == nil, let next = prefetched else { return }
+    prefetched = nil
+    start(next, now: now)
+  }
+
+  /// Counts how fast a merge came to its last byte.
+  private mutating func count(_ merge: Running, now: Int64) {
+    guard case .merge(_, _, let byteCount) = merge.assignment else { return }
+    mergedByteCount += byteCount
+    mergedMilliseconds += max(1, now - merge.startedAt)
   }
 
   /// Tells an outcome now and again until it is acknowledged.

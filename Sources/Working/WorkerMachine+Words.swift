@@ -14,7 +14,10 @@ extension WorkerMachine {
       lastWord = now
       epoch = envelope.epoch
       dismissed(now: now)
-    case .farewell: if leaving != nil, running == nil { exit(leaving?.exit ?? .dismissed) }
+    case .farewell:
+      if leaving != nil, running == nil, flushing == nil {
+        exit(leaving?.exit ?? .dismissed)
+      }
     case .assign, .settled, .cancel, .heartbeat:
       guard envelope.epoch == epoch else { return meet(envelope.epoch, now: now) }
       hearFromOwn(message, now: now)

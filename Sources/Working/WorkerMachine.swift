@@ -1,5 +1,6 @@
 // What a worker says and when it works. A pure value: no clock, no disk, no randomness. One task
-// runs and one waits; a result is repeated until it is acknowledged. A worker that has heard
+// runs and one waits, and the one before may still be flushed; a result is repeated until it is
+// acknowledged. A worker that has heard
 // nothing for two thirds of its lease stops asking for work before the coordinator gives its job
 // away, and words from an earlier coordinator than the latest it knows are ignored.
 import Messaging
@@ -16,7 +17,7 @@ package struct WorkerMachine: Sendable {
     case fenced
   }
 
-  /// The task the merge thread is at.
+  /// A task the merge thread is at.
   struct Running: Equatable, Sendable {
     var assignment: Assignment
     var startedAt: Int64
@@ -48,6 +49,8 @@ package struct WorkerMachine: Sendable {
   var heartbeatMilliseconds: Int64 = 1_000
   var fenceMilliseconds: Int64 = 10_000
   var running: Running?
+  /// The merge before it, whose shard is written and not flushed yet.
+  var flushing: Running?
   var prefetched: Assignment?
   var unsettled: [Unsettled] = []
   /// Merges done with: a late copy of their assignment must not start them again. The latest 256.
@@ -80,6 +83,7 @@ package struct WorkerMachine: Sendable {
     case .advanced(let task, let byteCount):
       if isRunning(task) { running?.byteCount = byteCount }
     case .moved(let byteCount): movedByteCount = byteCount
+    case .written(let task): written(task, now: now)
     case .ended(let task, let outcome): ended(task, outcome, now: now)
     case .tick: tick(now: now)
     case .terminate: terminate(now: now)
@@ -92,6 +96,7 @@ package struct WorkerMachine: Sendable {
   /// Everything this worker answers for.
   var held: [TaskID] {
     var tasks: [TaskID] = []
+    if let flushing { tasks.append(flushing.assignment.task) }
     if let running { tasks.append(running.assignment.task) }
     if let prefetched { tasks.append(prefetched.task) }
     return tasks + unsettled.map(\.task)
@@ -106,6 +111,11 @@ package struct WorkerMachine: Sendable {
   package var isInContact: Bool { contact == .joined }
 
   func isRunning(_ task: TaskID) -> Bool { running?.assignment.task == task }
+
+  func isFlushing(_ task: TaskID) -> Bool { flushing?.assignment.task == task }
+
+  /// The oldest task that somebody waits for: its time runs. A flush that hangs shows by it.
+  private var oldest: Running? { flushing?.isForgotten == false ? flushing : running }
 
   /// Says something under the epoch known.
   mutating func send(_ message: WorkerMessage) {
@@ -130,7 +140,7 @@ package struct WorkerMachine: Sendable {
     lastHeartbeat = now
     send(
       .progress(
-        running: running?.assignment.task, byteCount: running?.byteCount ?? 0,
+        running: oldest?.assignment.task, byteCount: oldest?.byteCount ?? 0,
         movedByteCount: movedByteCount, held: held, credit: room))
   }
 

@@ -81,6 +81,31 @@ import Testing
     #expect(thread.movedByteCount == 4 * 4096 + 2 * record.byteCount)
   }
 
+  @Test func `a shard is written before it is flushed, and flushed before the next is written`() {
+    let merges = (1...3).map { number in
+      Assignment.merge(
+        AttemptID(job: 0, epoch: 1, attempt: number), encoded.slices[0], byteCount: 1)
+    }
+    for merge in merges { thread.start(merge, in: folder, stop: StopFlag()) }
+    thread.rest(milliseconds: 30_000)
+    var ends: [TaskID] = []
+    var last: WorkerMachine.Event?
+    for event in thread.events.takeAll() {
+      switch event {
+      case .written(let task):
+        if let last, case .written = last { Issue.record("two flushes at once") }
+        #expect(!ends.contains(task))
+        last = event
+      case .ended(let task, .merged):
+        #expect(last == .written(task))
+        ends.append(task)
+        last = event
+      default: continue
+      }
+    }
+    #expect(ends == merges.map(\.task))
+  }
+
   @Test func `a task told to stop is handed back and leaves no shard`() throws {
     #expect(run(.merge(attempt, encoded.slices[0], byteCount: 1), stopped: true) == .handedBack)
     #expect(try FileStatus.of(folder.shard(attempt)) == nil)

@@ -65,7 +65,11 @@ struct Rehearsal {
   @discardableResult
   mutating func assign(_ assignment: Assignment) -> [Directive] { hear(.assign(assignment)) }
 
-  /// The merge thread is done with the running task.
+  /// The merge thread has written the running task's shard.
+  @discardableResult
+  mutating func write(_ assignment: Assignment) -> [Directive] { on(.written(assignment.task)) }
+
+  /// The merge thread is done with a task.
   @discardableResult
   mutating func end(
     _ assignment: Assignment, _ outcome: Outcome = .handedBack

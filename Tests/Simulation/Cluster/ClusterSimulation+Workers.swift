@@ -173,6 +173,16 @@ extension ClusterSimulation {
     guard let outcome = task.isHalted ? task.outcome ?? .handedBack : task.outcome else {
       return agenda.put(again, at: now + 10)  // its files wait for it still
     }
+    if case .merged = outcome {
+      // One shard is flushed at a time: who writes faster than that waits.
+      guard worker.flush == nil else { return agenda.put(again, at: now + 10) }
+      worker.task = nil
+      worker.flush = task
+      agenda.put(
+        .flushEnd(index, life: life, task: number),
+        at: now + random.number(1...weather.paceMilliseconds))
+      return tell(worker, .written(task.assignment.task))
+    }
     worker.task = nil
     if task.isHalted, outcome == .handedBack, task.assignment.kind == .merge {
       // What a halted merge has begun it removes.
@@ -182,6 +192,17 @@ extension ClusterSimulation {
       }
       if worker.process.isDead { return died(worker) }
     }
+    watch.ends(worker, task.assignment, outcome)
+    tell(worker, .ended(task.assignment.task, outcome))
+  }
+
+  func endFlush(_ index: Int, _ life: UInt64, _ number: Int, again: Happening) {
+    let worker = workers[index]
+    guard worker.isAlive, worker.life == life, let task = worker.flush, task.number == number,
+      let outcome = task.outcome
+    else { return }
+    guard !isHeld(worker, again) else { return }
+    worker.flush = nil
     watch.ends(worker, task.assignment, outcome)
     tell(worker, .ended(task.assignment.task, outcome))
   }

@@ -23,6 +23,7 @@ package final class ClusterSimulation {
     case step(Int, life: UInt64, task: Int, byteCount: Int64)
     case carryOut(Int, life: UInt64, task: Int)
     case taskEnd(Int, life: UInt64, task: Int)
+    case flushEnd(Int, life: UInt64, task: Int)
     case connect(Int, life: UInt64)
     case disconnect(Int, life: UInt64, connection: Int)
     case unreachable(WorkerID, host: String, processID: Int, coordinator: Int)
@@ -162,6 +163,7 @@ package final class ClusterSimulation {
       step(index, life, task, byteCount, again: happening)
     case .carryOut(let index, let life, let task): carryOut(index, life, task, again: happening)
     case .taskEnd(let index, let life, let task): endTask(index, life, task, again: happening)
+    case .flushEnd(let index, let life, let task): endFlush(index, life, task, again: happening)
     case .connect(let index, let life): connect(index, life)
     case .disconnect(let index, let life, let connection): disconnect(index, life, connection)
     case .unreachable(let id, let host, let processID, let number):

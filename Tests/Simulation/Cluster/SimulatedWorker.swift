@@ -32,6 +32,8 @@ final class SimulatedWorker {
   var hungUntil: Int64 = 0
   var slowness: Int64 = 1
   var task: Task?
+  /// A merge that is written and flushed beside the task.
+  var flush: Task?
   var taskCount = 0
   /// The coordinator it is connected to.
   var connection: Int?
