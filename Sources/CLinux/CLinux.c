@@ -60,7 +60,21 @@ int sw_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 void sw_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
 
-int sw_drop_cache(int fd) { return posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); }
+int sw_drop_cache(int fd, off_t offset, off_t length) {
+  return posix_fadvise(fd, offset, length, POSIX_FADV_DONTNEED);
+}
+
+int64_t sw_cached_pages(int fd, off_t offset, off_t length) {
+  // The C library has neither the number (the same on every architecture) nor the structures.
+  enum { cachestat_number = 451 };
+  struct {
+    uint64_t offset, length;
+  } range = {(uint64_t)offset, (uint64_t)length};
+  struct {
+    uint64_t cached, dirty, writeback, evicted, recently_evicted;
+  } pages;
+  return syscall(cachestat_number, fd, &range, &pages, 0) == 0 ? (int64_t)pages.cached : -1;
+}
 
 int sw_set_direct(int fd, int on) {
   int flags = fcntl(fd, F_GETFL);

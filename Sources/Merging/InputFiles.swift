@@ -64,4 +64,19 @@ final class InputFiles {
       try unsafe handles[file].file.read(into: buffer, at: offset, views: inputs[file].views)
     }
   }
+
+  /// True where a range is one of the file itself, and none of the views behind it.
+  func isPlain(_ range: Range<Int64>, of file: Int) -> Bool {
+    range.upperBound <= inputs[file].byteCount
+  }
+
+  // MARK: Page cache
+
+  /// Bytes of a range that the page cache has; nil where the kernel cannot tell.
+  func cachedByteCount(of file: Int, _ range: Range<Int64>) -> Int64? {
+    handles[file].file.cachedByteCount(range)
+  }
+
+  /// Says that a range will not be read again.
+  func dropCache(of file: Int, _ range: Range<Int64>) { handles[file].file.dropCache(range) }
 }

@@ -14,24 +14,30 @@ package struct ShardMerge {
   private let budget: TileBudget
   private let windowByteCount: Int64
   private let traffic: Traffic?
+  private let allowance: CacheAllowance?
 
+  /// `allowance` says how much of its inputs the merge may leave in the page cache; without one all
+  /// of them stay.
   package init(
-    slice: JobSlice, threads: Int, memoryByteCount: Int64, traffic: Traffic? = nil
+    slice: JobSlice, threads: Int, memoryByteCount: Int64, traffic: Traffic? = nil,
+    allowance: CacheAllowance? = nil
   ) {
     self.init(
       slice: slice, budget: TileBudget(memoryByteCount: memoryByteCount, threads: threads),
-      traffic: traffic)
+      traffic: traffic, allowance: allowance)
   }
 
   /// With a split of one's own, and windows of one's own in which bytes go to the device: they
   /// never change a byte.
   package init(
-    slice: JobSlice, budget: TileBudget, windowByteCount: Int64? = nil, traffic: Traffic? = nil
+    slice: JobSlice, budget: TileBudget, windowByteCount: Int64? = nil, traffic: Traffic? = nil,
+    allowance: CacheAllowance? = nil
   ) {
     self.slice = slice
     self.budget = budget
     self.windowByteCount = windowByteCount ?? ShardOutput.windowByteCount
     self.traffic = traffic
+    self.allowance = allowance
   }
 
   /// Writes the whole shard as `write`, and returns when it and its folder are flushed.
@@ -67,7 +73,8 @@ package struct ShardMerge {
       } else {
         try writePrelude(to: output, context.inputs)
       }
-      let run = ShardRun(context, output, path: path)
+      let passing = allowance.map { PassingInputs(slice.job.recipes, context.inputs, $0) }
+      let run = ShardRun(context, output, passing, path: path)
       var tensors: [TensorDigests] = []
       for recipe in slice.job.recipes {
         tensors.append(try run.merge(recipe, progress))
@@ -85,7 +92,7 @@ package struct ShardMerge {
 
   /// The digests of one recipe's bytes, made anew and not written.
   package func digest(ofRecipe index: Int) throws(MergingError) -> TensorDigests {
-    let run = ShardRun(try open(), nil, path: slice.job.shardName)
+    let run = ShardRun(try open(), nil, nil, path: slice.job.shardName)
     return try run.merge(slice.job.recipes[index]) { _ in true }
   }
 

@@ -8,19 +8,25 @@ final class ShardRun {
   private let context: MergeContext
   /// Nil where bytes are digested and not written.
   private let output: ShardOutput?
+  /// Nil where all that is read may stay in the page cache.
+  private let passing: PassingInputs?
   private let path: String
   private let crew: Crew
   private let panels: PanelStore
   private var doneByteCount: Int64 = 0
+  private var doneRecipeCount = 0
 
   // The tensor being merged: changed at the gate of its tiles only.
   private var outputDigester: Digester?
   private var sourceDigester: Digester?
   private var tally = Tally()
 
-  init(_ context: MergeContext, _ output: ShardOutput?, path: String) {
+  init(
+    _ context: MergeContext, _ output: ShardOutput?, _ passing: PassingInputs?, path: String
+  ) {
     self.context = context
     self.output = output
+    self.passing = passing
     self.path = path
     crew = Crew(context.budget)
     panels = PanelStore(byteCount: context.budget.panelByteCount)
@@ -39,6 +45,7 @@ final class ShardRun {
     if recipe.isCopy { try copy(recipe, report) } else { try compute(recipe, report) }
     try report(recipe.byteCount)
     doneByteCount += recipe.byteCount
+    doneRecipeCount += 1
     let output = outputDigester.take()!.finish().description
     let source = sourceDigester.take()?.finish().description ?? output
     let isMeasured = !recipe.updates.isEmpty && recipe.encoding?.part.isMeasured != false
@@ -73,14 +80,16 @@ final class ShardRun {
     let bytes = { (bench: Workbench, tile: Int) in
       unsafe bench.sourceBytes(block(tile).1)
     }
+    let count = Int((recipe.byteCount + Int64(most) - 1) / Int64(most))
     let line = TileLine(
-      count: Int((recipe.byteCount + Int64(most) - 1) / Int64(most)), crew,
+      count: count, crew,
       prepare: { (bench, tile) throws(MergingError) in
         try unsafe self.context.inputs.read(
           recipe.source.file, into: bytes(bench, tile), at: recipe.source.offset + block(tile).0)
       },
       pass: { (bench, tile) in
         unsafe self.digestOutput(UnsafeRawBufferPointer(bytes(bench, tile)))
+        self.passing?.reached(recipe: self.doneRecipeCount, tile + 1, of: count)
       },
       store: { (bench, tile) throws(MergingError) in
         try unsafe self.output?.write(
@@ -109,13 +118,15 @@ final class ShardRun {
         prepare: { (bench, tile) throws(MergingError) in
           try tensor.makeTile(tensor.grid[first + tile], bench)
         },
-        pass: { (bench, tile) in
-          let tile = tensor.grid[first + tile]
+        pass: { (bench, index) in
+          let tile = tensor.grid[first + index]
           unsafe self.digestSource(
             UnsafeRawBufferPointer(tensor.sourceBytes(of: tile, bench)))
           unsafe self.digestOutput(
             UnsafeRawBufferPointer(tensor.outputBytes(of: tile, bench)))
           if tensor.isMeasured { self.tally.add(bench) }
+          self.passing?.reached(
+            recipe: self.doneRecipeCount, first + index + 1, of: tensor.grid.count)
         },
         store: { (bench, tile) throws(MergingError) in
           let tile = tensor.grid[first + tile]

@@ -211,7 +211,22 @@ package struct File: ~Copyable {
   package static let directByteCount = 4096
 
   /// Asks the kernel to forget cached pages, so that the next read comes from the device.
-  package func dropCache() { kernel.dropCache(descriptor) }
+  package func dropCache() { kernel.dropCache(descriptor, from: 0, byteCount: 0) }
+
+  /// The same for the pages of a range.
+  package func dropCache(_ range: Range<Int64>) {
+    guard !range.isEmpty else { return }
+    kernel.dropCache(descriptor, from: range.lowerBound, byteCount: Int64(range.count))
+  }
+
+  /// Bytes of a range that are cached, by whole pages that have some of them; nil where the kernel
+  /// cannot tell.
+  package func cachedByteCount(_ range: Range<Int64>) -> Int64? {
+    guard !range.isEmpty else { return 0 }
+    let pages = kernel.cachedPageCount(
+      descriptor, from: range.lowerBound, byteCount: Int64(range.count))
+    return pages < 0 ? nil : pages * Int64(sysconf(Int32(_SC_PAGESIZE)))
+  }
 
   /// Takes an exclusive lock for the life of this file, or says false where another process has it.
   package mutating func lock() throws(StorageError) -> Bool {

@@ -26,8 +26,10 @@ package protocol Kernel: AnyObject, Sendable {
   func writeBack(_ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool) -> Int32
   /// fcntl(2): sets or clears O_DIRECT, by which reads and writes pass the page cache.
   func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32
-  /// posix_fadvise(2), POSIX_FADV_DONTNEED over the whole file.
-  func dropCache(_ descriptor: Int32)
+  /// posix_fadvise(2), POSIX_FADV_DONTNEED; a count of 0 reaches to the file's end.
+  func dropCache(_ descriptor: Int32, from offset: Int64, byteCount: Int64)
+  /// cachestat(2): pages of a range that are in the page cache; negative where nobody can tell.
+  func cachedPageCount(_ descriptor: Int32, from offset: Int64, byteCount: Int64) -> Int64
   /// flock(2), exclusive, without waiting.
   func lock(_ descriptor: Int32) -> Int32
   /// flock(2): gives it back, for every copy of the descriptor.
@@ -88,4 +90,11 @@ package enum Renaming: Sendable {
   case keeping
   /// Both swap names; both must be there.
   case exchanging
+}
+
+extension Kernel {
+  /// Nobody can tell.
+  package func cachedPageCount(
+    _ descriptor: Int32, from offset: Int64, byteCount: Int64
+  ) -> Int64 { -1 }
 }

@@ -54,7 +54,15 @@ package final class LinuxKernel: Kernel {
     answer(sw_set_direct(descriptor, isDirect ? 1 : 0))
   }
 
-  package func dropCache(_ descriptor: Int32) { _ = sw_drop_cache(descriptor) }
+  package func dropCache(_ descriptor: Int32, from offset: Int64, byteCount: Int64) {
+    _ = sw_drop_cache(descriptor, off_t(offset), off_t(byteCount))
+  }
+
+  package func cachedPageCount(
+    _ descriptor: Int32, from offset: Int64, byteCount: Int64
+  ) -> Int64 {
+    sw_cached_pages(descriptor, off_t(offset), off_t(byteCount))
+  }
 
   package func lock(_ descriptor: Int32) -> Int32 { answer(flock(descriptor, LOCK_EX | LOCK_NB)) }
 

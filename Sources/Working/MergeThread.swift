@@ -49,6 +49,7 @@ package final class MergeThread: TaskThread, Sendable {
 
   package let events = Mailbox<WorkerMachine.Event>()
   private let settings: Settings
+  private let allowance = CacheAllowance.ofHost()
   private let queue = DispatchQueue(label: "shardweld.merge")
   private let flushes = DispatchQueue(label: "shardweld.flush")
   /// One shard is flushed at a time: who writes faster than that waits.
@@ -99,7 +100,7 @@ package final class MergeThread: TaskThread, Sendable {
     let recipes = try read(slice, of: attempt.job, folder)
     let merge = ShardMerge(
       slice: recipes, threads: settings.threads, memoryByteCount: settings.memoryByteCount,
-      traffic: settings.traffic)
+      traffic: settings.traffic, allowance: allowance)
     let progress = reporter(TaskID(.merge, attempt), stop)
     do throws(MergingError) {
       return try merge.write(to: folder.shard(attempt), progress: progress)

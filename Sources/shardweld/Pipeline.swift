@@ -22,6 +22,7 @@ enum Pipeline {
     let threads = flags.threads ?? 1
     let memory = try MemoryLimit.own(flags.memoryLimit, threads: threads, .own)
     let traffic = Traffic(bytesPerSecond: flags.ioLimit)
+    let allowance = CacheAllowance.ofHost()
 
     // open, adapt, plan: inputs → headers → updates → recipes. Refuses what does not fit.
     let job = try OpenJob(flags)
@@ -43,7 +44,8 @@ enum Pipeline {
 
       // merge: recipes → one shard file, tile by tile, digested as it is written, flushed.
       let merge = ShardMerge(
-        slice: try job.slice(shard), threads: threads, memoryByteCount: memory, traffic: traffic)
+        slice: try job.slice(shard), threads: threads, memoryByteCount: memory, traffic: traffic,
+        allowance: allowance)
       let merged = try wrap(CommandError.merging) { () throws(MergingError) in
         try merge.run(to: path) { tell("merging", $0) }
       }

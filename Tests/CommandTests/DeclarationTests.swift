@@ -204,7 +204,7 @@ struct DeclarationTests {
     let error = #expect(throws: UsageError.self) { try MergeFlags.declaration.parse(words) }
     #expect(
       error?.sentence
-        == "flag --memory-limit is 1.00 MB, but a worker needs 72.5 MB")
+        == "flag --memory-limit is 1.00 MB, but a worker needs 76.7 MB")
   }
 
   @Test func `a dry run that would change something is refused`() {

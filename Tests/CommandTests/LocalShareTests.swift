@@ -82,7 +82,7 @@ struct LocalShareTests {
     #expect(
       error?.sentence
         == "the control group of this process has 100 MB of memory, but the least that works is "
-        + "138 MB; give it more, or --memory-limit to go beyond it")
+        + "143 MB; give it more, or --memory-limit to go beyond it")
     #expect(error?.exitCode == .badInput)
   }
 

@@ -145,7 +145,8 @@ extension SimulatedProcess {
   /// Not had: what is written early has ways of its own to fail here.
   package func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32 { -EINVAL }
 
-  package func dropCache(_ descriptor: Int32) {
+  /// Of the whole file, whatever is asked for.
+  package func dropCache(_ descriptor: Int32, from offset: Int64, byteCount: Int64) {
     guard let open = disk.descriptor(descriptor, of: number) else { return }
     _ = perform(.dropCache, open.path) { _ in
       disk.image[open.node].content.dropCache()

@@ -72,7 +72,7 @@ private final class Deaf: Kernel {
     _ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool
   ) -> Int32 { -EIO }
   func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32 { -EIO }
-  func dropCache(_ descriptor: Int32) {}
+  func dropCache(_ descriptor: Int32, from offset: Int64, byteCount: Int64) {}
   func lock(_ descriptor: Int32) -> Int32 { -EIO }
   func unlock(_ descriptor: Int32) {}
   func inspect(_ path: String, _ status: inout FileStatus) -> Int32 { -EIO }

@@ -66,7 +66,9 @@ package final class WriteBackKernel: Kernel {
   package func flush(_ descriptor: Int32) -> Int32 { linux.flush(descriptor) }
   /// Not had, so that all bytes go by the page cache.
   package func setDirect(_ descriptor: Int32, _ isDirect: Bool) -> Int32 { -1 }
-  package func dropCache(_ descriptor: Int32) { linux.dropCache(descriptor) }
+  package func dropCache(_ descriptor: Int32, from offset: Int64, byteCount: Int64) {
+    linux.dropCache(descriptor, from: offset, byteCount: byteCount)
+  }
   package func lock(_ descriptor: Int32) -> Int32 { linux.lock(descriptor) }
   package func unlock(_ descriptor: Int32) { linux.unlock(descriptor) }
   package func inspect(_ path: String, _ status: inout FileStatus) -> Int32 {

@@ -32,8 +32,10 @@ int sw_pidfd_signal(int fd, int signal);
 int sw_adopt_orphans(void);
 /// explicit_bzero(3): a wipe the optimiser keeps.
 void sw_wipe(void *bytes, size_t count);
-/// posix_fadvise(POSIX_FADV_DONTNEED) over the whole file.
-int sw_drop_cache(int fd);
+/// posix_fadvise(POSIX_FADV_DONTNEED) over a range; a length of 0 reaches to the file's end.
+int sw_drop_cache(int fd, off_t offset, off_t length);
+/// cachestat(2), since Linux 6.5: pages of a range that are in the page cache, or -1.
+int64_t sw_cached_pages(int fd, off_t offset, off_t length);
 /// fcntl(2): sets or clears O_DIRECT of an open file.
 int sw_set_direct(int fd, int on);
 /// sync_file_range(2): SYNC_FILE_RANGE_WRITE, and with `waits` WAIT_BEFORE and WAIT_AFTER too.
