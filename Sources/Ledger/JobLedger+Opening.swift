@@ -32,11 +32,12 @@ extension JobLedger {
       }
       try Folder.flush(folder.path)
     }
-    try checkAlone(folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
+    let last = try checkAlone(
+      folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
     // The plan first: a merge that may not go on leaves the folder as it was.
     try settlePlan(folder, plan: plan, encoded: encoded)
     let epoch = try reserveEpoch(
-      folder, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
+      folder, after: last, lockIsReal: lock.isReal, watchMilliseconds: watchMilliseconds)
     var pulse = Pulse(folder, epoch: epoch, isLocked: lock.isReal)
     let recovered = try recover(
       folder, plan: plan, keepsAttempts: keepsAttempts, pulse: &pulse)
@@ -57,7 +58,9 @@ extension JobLedger {
     }
     guard status != nil else { return nil }
     try settlePlan(folder, plan: plan, encoded: encoded)
-    let epoch = try reserveEpoch(folder, lockIsReal: false, watchMilliseconds: nil)
+    let epoch = try reserveEpoch(
+      folder, after: EpochRecord.numbers(in: folder).last ?? 0, lockIsReal: false,
+      watchMilliseconds: nil)
     var lock: HeldLock?
     var pulse = Pulse(folder, epoch: epoch, isLocked: false)
     for _ in 0..<(takeoverMilliseconds / 250) {
@@ -123,19 +126,21 @@ extension JobLedger {
     return isSame ? HeldLock(file: file, isReal: isReal) : nil
   }
 
-  /// Throws where the newest coordinator is of another machine and its heartbeat changes.
+  /// Throws where the newest coordinator is of another machine and its heartbeat changes; its
+  /// number, 0 where there was none.
+  @discardableResult
   static func checkAlone(
     _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int
-  ) throws(LedgerError) {
-    guard let number = try EpochRecord.numbers(in: folder).last else { return }
+  ) throws(LedgerError) -> UInt64 {
+    guard let number = try EpochRecord.numbers(in: folder).last else { return 0 }
     let path = folder.beat(number)
-    guard let first = try Heartbeat.read(path) else { return }
+    guard let first = try Heartbeat.read(path) else { return number }
     let holder = Heartbeat.decode(first)
     // Of this machine: it would hold the lock, had it ever had it.
     if lockIsReal, let holder, holder.isLocked, holder.host == Host.name,
       holder.bootID == Host.bootID
     {
-      return
+      return number
     }
     let step = 250
     for _ in 0..<max(1, watchMilliseconds / step) {
@@ -144,6 +149,7 @@ extension JobLedger {
       throw .running(
         folder: folder.path, host: holder?.host ?? "", processID: holder?.processID ?? 0)
     }
+    return number
   }
 
   static func newestHeartbeat(_ folder: JobFolder) throws(LedgerError) -> Heartbeat? {
@@ -153,13 +159,14 @@ extension JobLedger {
     return Heartbeat.decode(bytes)
   }
 
-  /// Makes the first heartbeat of the next epoch; whoever makes it has the epoch.
+  /// Makes the first heartbeat of the epoch after the last one that was looked at; whoever makes it
+  /// has the epoch. One that is there by then is another coordinator's: it has begun meanwhile.
   ///
   /// Without `watchMilliseconds` nobody is looked out for.
   private static func reserveEpoch(
-    _ folder: JobFolder, lockIsReal: Bool, watchMilliseconds: Int?
+    _ folder: JobFolder, after last: UInt64, lockIsReal: Bool, watchMilliseconds: Int?
   ) throws(LedgerError) -> UInt64 {
-    var epoch = try EpochRecord.numbers(in: folder).last ?? 0
+    var epoch = last
     while true {
       // By one each time: a list may be old, and shows the same number again.
       epoch += 1

@@ -47,6 +47,32 @@ struct TakeoverTests {
     #expect(try second.commit(merge.commitRecord(1)) == .created)
   }
 
+  @Test func `one that opens meanwhile is refused, not put in its place`() throws {
+    let merge = try TinyMerge()
+    _ = try merge.open()
+    // The first one was of a machine that is gone, and is watched for a while.
+    let beats = Mutex<UInt64>(0)
+    @Sendable func beat(_ epoch: UInt64, host: String) throws {
+      let count = beats.withLock { count in
+        count += 1
+        return count
+      }
+      let heartbeat = Heartbeat(
+        beat: count, host: host, bootID: host, processID: 9, isLocked: false)
+      try WholeFile.write(heartbeat.encode(), to: merge.folder.beat(epoch))
+    }
+    try beat(1, host: "gone")
+    // While it is watched the job is taken over, by one that cannot have the lock.
+    let kernel = WriteBackKernel(resting: {
+      do { try beat(2, host: "far") } catch { Issue.record(error) }
+    })
+    let error = #expect(throws: LedgerError.self) {
+      try Host.$kernel.withValue(kernel) { try merge.open() }
+    }
+    #expect(error == .running(folder: merge.folder.path, host: "far", processID: 9))
+    #expect(try !merge.exists(merge.folder.beat(3)))
+  }
+
   @Test func `one that lets go within the time is followed with its lock`() throws {
     let merge = try TinyMerge()
     let first = Mutex<JobLedger?>(try merge.open())

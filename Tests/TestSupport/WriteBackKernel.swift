@@ -20,10 +20,14 @@ package final class WriteBackKernel: Kernel {
   private let calls = Mutex<[Call]>([])
   private let rests = Mutex<[Int]>([])
   private let answer: @Sendable (Call) -> Int32
+  private let resting: @Sendable () -> Void
 
-  /// Without an answer of its own it is Linux's.
-  package init(answer: (@Sendable (Call) -> Int32)? = nil) {
+  /// Without an answer of its own it is Linux's. `resting` is called in the place of each pause.
+  package init(
+    answer: (@Sendable (Call) -> Int32)? = nil, resting: @escaping @Sendable () -> Void = {}
+  ) {
     self.answer = answer ?? { _ in 0 }
+    self.resting = resting
     asksLinux = answer == nil
   }
 
@@ -35,7 +39,10 @@ package final class WriteBackKernel: Kernel {
   /// Milliseconds of all pauses so far.
   package var pauses: [Int] { rests.withLock { $0 } }
 
-  package func pause(milliseconds: Int) { rests.withLock { $0.append(milliseconds) } }
+  package func pause(milliseconds: Int) {
+    rests.withLock { $0.append(milliseconds) }
+    resting()
+  }
 
   package func writeBack(
     _ descriptor: Int32, from offset: Int64, byteCount: Int64, waits: Bool
