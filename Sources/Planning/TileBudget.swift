@@ -35,8 +35,8 @@ package struct TileBudget: Equatable, Sendable {
 
   package init(memoryByteCount: Int64 = 256_000_000, threads: Int) {
     let threads = max(1, threads)
-    let writing = 2 * Self.writeBlockCount(threads: threads) * Self.writeBlockByteCount
-    let total = max(4 << 20, Int(clamping: memoryByteCount / 2 - 8_000_000) - writing)
+    let buffers = Int(clamping: memoryByteCount / 2 - 8_000_000)
+    let total = max(4 << 20, buffers - Self.writingByteCount(threads: threads))
     let share = total / 5 * 3 / threads
     func part(_ divisor: Int, most: Int) -> Int {
       max(64 << 10, min(most, share / divisor)) / 4096 * 4096
@@ -71,14 +71,19 @@ package struct TileBudget: Equatable, Sendable {
   }
 
   /// Blocks of a file on their way to the device: one that each thread and the one after it may
-  /// have begun, and two that are full. The file before may have as many, until it is flushed.
+  /// have begun, and two that are full.
   package var writeBlockCount: Int { Self.writeBlockCount(threads: threads) }
 
   private static func writeBlockCount(threads: Int) -> Int { threads + 3 }
 
+  /// Bytes of the blocks of two files: the one before may have as many, until it is flushed.
+  private static func writingByteCount(threads: Int) -> Int {
+    2 * writeBlockCount(threads: threads) * writeBlockByteCount
+  }
+
   /// The most memory the process holds: all buffers and the runtime.
   package var peakByteCount: Int64 {
     Int64(panelByteCount) + Int64(threads) * Int64(threadByteCount) + Self.runtimeByteCount
-      + Int64(2 * writeBlockCount * Self.writeBlockByteCount)
+      + Int64(Self.writingByteCount(threads: threads))
   }
 }

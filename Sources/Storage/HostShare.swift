@@ -44,11 +44,11 @@ package struct HostShare: Equatable, Sendable {
     self.init(cores: Int(cores.rounded(.up)), memoryByteCount: memory.min())
   }
 
-  /// Of this process, now.
-  package static var own: HostShare {
+  /// Of this process, as it was when it was first asked for.
+  package static let own: HostShare = {
     let groups = ControlGroups(
       groups: KernelFile.text("/proc/self/cgroup") ?? "",
       mounts: KernelFile.text("/proc/self/mountinfo") ?? "")
     return HostShare(groups, affinity: Int(sw_usable_cores()), read: KernelFile.text)
-  }
+  }()
 }

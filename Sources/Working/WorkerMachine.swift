@@ -1,8 +1,8 @@
 // What a worker says and when it works. A pure value: no clock, no disk, no randomness. One task
 // runs and one waits, and the one before may still be flushed; a result is repeated until it is
-// acknowledged. A worker that has heard
-// nothing for two thirds of its lease stops asking for work before the coordinator gives its job
-// away, and words from an earlier coordinator than the latest it knows are ignored.
+// acknowledged. A worker that has heard nothing for two thirds of its lease stops asking for work
+// before the coordinator gives its job away, and words from an earlier coordinator than the latest
+// it knows are ignored.
 import Messaging
 import Planning
 
